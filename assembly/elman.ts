@@ -1,0 +1,99 @@
+// Elman network (Elman 1990), in PyTorch's form:
+//
+// (1) a = x·wIhᵀ + bIh + hPrev·wHhᵀ + bHh   (B, H)
+// (2) h = φ(a)                               φ: tanh, relu or sigmoid
+// backward (2) da = dh∘φ'(a)                 tanh: 1 − h², relu: h > 0, sigmoid: h(1 − h)
+//          (1) dx += da·wIh   dhPrev = da·wHh   dwIh += daᵀ·x   dwHh += daᵀ·hPrev   db += Σ da
+//
+// Forward keeps y = h and hPrev of every row; backward overwrites y with da.
+import { columnSumGates } from "./gates";
+import { sigmoid, tanh } from "./math";
+import { matmul, weightGradient } from "./matmul";
+import { batchSize, rowsOf } from "./sequence";
+import { bytes, padded } from "./simd";
+
+/** The activations of a recurrent unit, by the numbers that the bindings pass. */
+const TANH = 0;
+const RELU = 1;
+
+/**
+ * y rows (N, padded(H)) · h (B, padded(H)): in the initial, out the final state · hPrev (N, padded(H)), one row if not
+ * `keep` · x rows (N, I) stride padded(I) · wIh, wHh: packTransposed · bias: packBias · batchSizes (T)
+ */
+export function elmanForward(
+  y: usize, h: usize, hPrev: usize,
+  x: usize, wIh: usize, wHh: usize, bias: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, activation: i32, reverse: bool, keep: bool,
+): void {
+  const P = padded(H);
+  const N = rowsOf(batchSizes, T);
+  matmul(y, P, bias, 0, x, padded(I), wIh, N, P, I);
+  const kept = keep ? P : 0;
+  let row = reverse ? N : 0;
+  for (let step = 0; step < T; step++) {
+    const B = batchSize(batchSizes, reverse ? T - 1 - step : step);
+    if (reverse) row -= B;
+    const a = y + bytes(row * P);
+    matmul(a, P, a, P, h, P, wHh, B, P, H);
+    for (let b = 0; b < B; b++) {
+      elmanCell(a + bytes(b * P), h + bytes(b * P), hPrev + bytes((row + b) * kept), P, activation);
+    }
+    if (!reverse) row += B;
+  }
+}
+
+/** (2) for one row of P units. */
+// @ts-ignore: decorator
+@inline function elmanCell(a: usize, h: usize, hPrev: usize, P: i32, activation: i32): void {
+  for (const end = a + bytes(P); a < end; a += 16, h += 16, hPrev += 16) {
+    const x = v128.load(a);
+    // Relu keeps NaN: the value stands first in pmax.
+    const out = activation == TANH ? tanh(x) : activation == RELU ? f32x4.pmax(x, f32x4.splat(0)) : sigmoid(x);
+    v128.store(hPrev, v128.load(h));
+    v128.store(h, out);
+    v128.store(a, out);
+  }
+}
+
+/**
+ * dx rows (N, I) stride padded(I), 0 if not wanted · dwIh dwHh dbIh dbHh: as the parameters, the biases 0 if there are none ·
+ * dh (B, padded(H)): in the gradient by the final, out by the initial state · y, hPrev: as forward left them ·
+ * dy rows (N, padded(H)) · wIhRows, wHhRows: packRows · scratch: weightGradientScratch(max(I, H))
+ */
+export function elmanBackward(
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize,
+  y: usize, hPrev: usize, dy: usize,
+  x: usize, wIhRows: usize, wHhRows: usize, scratch: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, activation: i32, reverse: bool,
+): void {
+  const P = padded(H);
+  const N = rowsOf(batchSizes, T);
+  let row = reverse ? 0 : N;
+  for (let step = 0; step < T; step++) {
+    const B = batchSize(batchSizes, reverse ? step : T - 1 - step);
+    if (!reverse) row -= B;
+    const da = y + bytes(row * P);
+    elmanCellBackward(da, dh, dy + bytes(row * P), B * P, activation);
+    matmul(dh, P, 0, 0, da, P, wHhRows, B, P, P);
+    if (reverse) row += B;
+  }
+  weightGradient(dwHh, y, P, hPrev, P, scratch, 1, H, H, N);
+  weightGradient(dwIh, y, P, x, padded(I), scratch, 1, H, I, N);
+  columnSumGates(dbIh, dbHh, y, P, 1, H, N);
+  if (dx) matmul(dx, padded(I), dx, padded(I), y, P, wIhRows, N, padded(I), P);
+}
+
+/** (2) backward for n units; da replaces h. */
+// @ts-ignore: decorator
+@inline function elmanCellBackward(h: usize, dh: usize, dy: usize, n: i32, activation: i32): void {
+  const one = f32x4.splat(1);
+  for (const end = h + bytes(n); h < end; h += 16, dh += 16, dy += 16) {
+    const out = v128.load(h);
+    const d = f32x4.add(v128.load(dy), v128.load(dh));
+    let da: v128;
+    if (activation == TANH) da = f32x4.mul(d, f32x4.sub(one, f32x4.mul(out, out)));
+    else if (activation == RELU) da = v128.and(d, f32x4.gt(out, f32x4.splat(0)));
+    else da = f32x4.mul(d, f32x4.mul(out, f32x4.sub(one, out)));
+    v128.store(h, da);
+  }
+}

@@ -1,0 +1,183 @@
+// Gated recurrent unit (Cho et al. 2014), in PyTorch's gate order, with the reset gate after or before the product:
+//
+// (1) r z = σ(x·wIhᵀ + bIh + hPrev·wHhᵀ + bHh)            the first two gates, (B, 2H)
+// (2) after:  q = hPrev·wHnᵀ + bHn    n = tanh(x·wInᵀ + bIn + r∘q)     PyTorch, Keras, ONNX linear_before_reset = 1
+//     before: q = r∘hPrev             n = tanh(x·wInᵀ + bIn + q·wHnᵀ + bHn)        the paper, ONNX 0
+// (3) h = (1 − z)∘n + z∘hPrev
+// backward (3) dn = dh∘(1 − z)    dz = dh∘(hPrev − n)    dhPrev = dh∘z
+//          (2) dan = dn∘(1 − n²)
+//              after:  dq = dan∘r        dr = dan∘q          dhPrev += dq·wHn        dwHn += dqᵀ·hPrev   dbHn += Σ dq
+//              before: dq = dan·wHn      dr = dq∘hPrev       dhPrev += dq∘r          dwHn += danᵀ·q      dbHn += Σ dan
+//          (1) da = [dr∘r(1−r)  dz∘z(1−z)  dan]
+//              dx += da·wIh   dhPrev += [dar daz]·wHrz   dwIh += daᵀ·x   dwHrz += [dar daz]ᵀ·hPrev   dbIh += Σ da
+//
+// Forward keeps gates [r z n], q and hPrev of every row. Backward overwrites the gates with da and, with reset after, q
+// with dq.
+import { columnSumGates } from "./gates";
+import { sigmoid, tanh } from "./math";
+import { matmul, weightGradient } from "./matmul";
+import { batchSize, rowsOf } from "./sequence";
+import { bytes, muladd, padded } from "./simd";
+
+/**
+ * y rows (N, padded(H)) · h (B, padded(H)): in the initial, out the final state · gates (N, 3·padded(H)) · q, hPrev
+ * (N, padded(H)), B rows and one row if not `keep` · x rows (N, I) stride padded(I) · wIh, wHrz, wHn: packTransposed of 3, 2 and 1
+ * gates · bias (3·padded(H)): bIh with, for r and z, bHh added; reset before: for n too · biasHn (padded(H)): reset after ·
+ * batchSizes (T)
+ */
+export function gruForward(
+  y: usize, h: usize, gates: usize, q: usize, hPrev: usize,
+  x: usize, wIh: usize, wHrz: usize, wHn: usize, bias: usize, biasHn: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool, keep: bool,
+): void {
+  const P = padded(H);
+  const N = rowsOf(batchSizes, T);
+  matmul(gates, 3 * P, bias, 0, x, padded(I), wIh, N, 3 * P, I);
+  const kept = keep ? P : 0;
+  let row = reverse ? N : 0;
+  for (let step = 0; step < T; step++) {
+    const B = batchSize(batchSizes, reverse ? T - 1 - step : step);
+    if (reverse) row -= B;
+    const a = gates + bytes(row * 3 * P);
+    const qAt = q + bytes(row * kept);
+    matmul(a, 3 * P, a, 3 * P, h, P, wHrz, B, 2 * P, H);
+    if (resetAfter) {
+      matmul(qAt, P, biasHn, 0, h, P, wHn, B, P, H);
+    } else {
+      for (let b = 0; b < B; b++) gruReset(qAt + bytes(b * P), a + bytes(b * 3 * P), h + bytes(b * P), P);
+      matmul(a + bytes(2 * P), 3 * P, a + bytes(2 * P), 3 * P, qAt, P, wHn, B, P, H);
+    }
+    for (let b = 0; b < B; b++) {
+      const at = row + b;
+      gruCell(y + bytes(at * P), h + bytes(b * P), hPrev + bytes(at * kept), a + bytes(b * 3 * P), qAt + bytes(b * P), P, resetAfter);
+    }
+    if (!reverse) row += B;
+  }
+}
+
+/** Reset before: r = σ(a), q = r∘h for one row. */
+// @ts-ignore: decorator
+@inline function gruReset(q: usize, a: usize, h: usize, P: i32): void {
+  for (const end = a + bytes(P); a < end; a += 16, q += 16, h += 16) {
+    const r = sigmoid(v128.load(a));
+    v128.store(a, r);
+    v128.store(q, f32x4.mul(r, v128.load(h)));
+  }
+}
+
+/** The rest of (1), (2) and (3) for one row. */
+// @ts-ignore: decorator
+@inline function gruCell(y: usize, h: usize, hPrev: usize, a: usize, q: usize, P: i32, resetAfter: bool): void {
+  const gate = bytes(P);
+  for (const end = a + gate; a < end; ) {
+    const z = sigmoid(v128.load(a + gate));
+    let an = v128.load(a + gate * 2);
+    if (resetAfter) {
+      const r = sigmoid(v128.load(a));
+      an = muladd(an, r, v128.load(q));
+      v128.store(a, r);
+    }
+    const n = tanh(an);
+    const before = v128.load(h);
+    const out = muladd(n, z, f32x4.sub(before, n));
+    v128.store(a + gate, z);
+    v128.store(a + gate * 2, n);
+    v128.store(hPrev, before);
+    v128.store(h, out);
+    v128.store(y, out);
+    a += 16;
+    y += 16;
+    h += 16;
+    hPrev += 16;
+    q += 16;
+  }
+}
+
+/**
+ * dx rows (N, I) stride padded(I), 0 if not wanted · dwIh dwHh dbIh dbHh: as the parameters, the biases 0 if there are none ·
+ * dh (B, padded(H)): in the gradient by the final, out by the initial state · dq (B, padded(H)): scratch of reset before ·
+ * gates, q, hPrev: as forward left them · dy rows (N, padded(H)) · wIhRows, wHrzRows, wHnRows: packRows of 3, 2 and 1 gates ·
+ * scratch: weightGradientScratch(max(I, H))
+ */
+export function gruBackward(
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dq: usize,
+  gates: usize, q: usize, hPrev: usize, dy: usize,
+  x: usize, wIhRows: usize, wHrzRows: usize, wHnRows: usize, scratch: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool,
+): void {
+  const P = padded(H);
+  const N = rowsOf(batchSizes, T);
+  let row = reverse ? 0 : N;
+  for (let step = 0; step < T; step++) {
+    const B = batchSize(batchSizes, reverse ? step : T - 1 - step);
+    if (!reverse) row -= B;
+    const da = gates + bytes(row * 3 * P);
+    const qAt = q + bytes(row * P);
+    const hAt = hPrev + bytes(row * P);
+    for (let b = 0; b < B; b++) {
+      const at = bytes(b * P);
+      gruCellBackward(da + at * 3, qAt + at, dh + at, hAt + at, dy + bytes(row * P) + at, P, resetAfter);
+    }
+    if (resetAfter) {
+      matmul(dh, P, dh, P, qAt, P, wHnRows, B, P, P);
+    } else {
+      matmul(dq, P, 0, 0, da + bytes(2 * P), 3 * P, wHnRows, B, P, P);
+      for (let b = 0; b < B; b++) {
+        gruResetBackward(da + bytes(b * 3 * P), dh + bytes(b * P), dq + bytes(b * P), hAt + bytes(b * P), P);
+      }
+    }
+    matmul(dh, P, dh, P, da, 3 * P, wHrzRows, B, P, 2 * P);
+    if (reverse) row += B;
+  }
+  const dwHn = dwHh + bytes(2 * H * H);
+  const dan = gates + bytes(2 * P);
+  weightGradient(dwHh, gates, 3 * P, hPrev, P, scratch, 2, H, H, N);
+  if (resetAfter) weightGradient(dwHn, q, P, hPrev, P, scratch, 1, H, H, N);
+  else weightGradient(dwHn, dan, 3 * P, q, P, scratch, 1, H, H, N);
+  weightGradient(dwIh, gates, 3 * P, x, padded(I), scratch, 3, H, I, N);
+  columnSumGates(dbIh, 0, gates, 3 * P, 3, H, N);
+  columnSumGates(0, dbHh, gates, 3 * P, 2, H, N);
+  const dbHn = dbHh ? dbHh + bytes(2 * H) : 0;
+  if (resetAfter) columnSumGates(0, dbHn, q, P, 1, H, N);
+  else columnSumGates(0, dbHn, dan, 3 * P, 1, H, N);
+  if (dx) matmul(dx, padded(I), dx, padded(I), gates, 3 * P, wIhRows, N, padded(I), 3 * P);
+}
+
+/** (3) and (2) backward for one row; reset before leaves r for gruResetBackward. */
+// @ts-ignore: decorator
+@inline function gruCellBackward(a: usize, q: usize, dh: usize, hPrev: usize, dy: usize, P: i32, resetAfter: bool): void {
+  const gate = bytes(P);
+  const one = f32x4.splat(1);
+  for (const end = a + gate; a < end; ) {
+    const z = v128.load(a + gate);
+    const n = v128.load(a + gate * 2);
+    const d = f32x4.add(v128.load(dy), v128.load(dh));
+    const dan = f32x4.mul(f32x4.mul(d, f32x4.sub(one, z)), f32x4.sub(one, f32x4.mul(n, n)));
+    const dz = f32x4.mul(d, f32x4.sub(v128.load(hPrev), n));
+    if (resetAfter) {
+      const r = v128.load(a);
+      v128.store(a, f32x4.mul(f32x4.mul(dan, v128.load(q)), f32x4.mul(r, f32x4.sub(one, r))));
+      v128.store(q, f32x4.mul(dan, r));
+    }
+    v128.store(a + gate, f32x4.mul(dz, f32x4.mul(z, f32x4.sub(one, z))));
+    v128.store(a + gate * 2, dan);
+    v128.store(dh, f32x4.mul(d, z));
+    a += 16;
+    q += 16;
+    dh += 16;
+    hPrev += 16;
+    dy += 16;
+  }
+}
+
+/** Reset before: dhPrev += dq∘r and dar = dq∘hPrev∘r(1−r) in the place of r, for one row. */
+// @ts-ignore: decorator
+@inline function gruResetBackward(a: usize, dh: usize, dq: usize, hPrev: usize, P: i32): void {
+  const one = f32x4.splat(1);
+  for (const end = a + bytes(P); a < end; a += 16, dh += 16, dq += 16, hPrev += 16) {
+    const r = v128.load(a);
+    const d = v128.load(dq);
+    v128.store(dh, muladd(v128.load(dh), d, r));
+    v128.store(a, f32x4.mul(f32x4.mul(d, v128.load(hPrev)), f32x4.mul(r, f32x4.sub(one, r))));
+  }
+}
