@@ -1,0 +1,113 @@
+import { instantiateSync } from "@assemblyscript/loader";
+import type { __AdaptedExports } from "../../build/core.js";
+import { coreModule } from "./module.ts";
+
+/** The functions of assembly/index.ts, typed by the compiler. */
+export type CoreFunctions = typeof __AdaptedExports;
+
+/** A byte address in the core's memory; 0 stands for "none". */
+export type Pointer = number;
+
+const PAGE = 0x10000;
+const FOUR_GIGABYTES = 0x100000000;
+
+/** n elements with the padding of their row (see assembly/index.ts). */
+export function padded(n: number): number {
+  return (n + 3) & ~3;
+}
+
+/** One instance of the core: its functions, its memory, and views that stay valid when the memory grows. */
+export class Core {
+  readonly functions: CoreFunctions;
+  /** First address that is free. */
+  readonly base: Pointer;
+  #f32: Float32Array<ArrayBuffer>;
+  #i32: Int32Array<ArrayBuffer>;
+
+  constructor() {
+    this.functions = instantiate();
+    this.base = align(this.functions.heapBase.value);
+    this.#f32 = new Float32Array(this.#buffer);
+    this.#i32 = new Int32Array(this.#buffer);
+  }
+
+  get #buffer(): ArrayBuffer {
+    const { buffer } = this.functions.memory;
+    if (!(buffer instanceof ArrayBuffer)) throw new TypeError("the core's memory must not be shared");
+    return buffer;
+  }
+
+  /** The memory as f32: index = address / 4. Not to be kept across a call of `reserve`. */
+  get f32(): Float32Array<ArrayBuffer> {
+    return this.#f32;
+  }
+
+  /** The memory as i32: index = address / 4. Not to be kept across a call of `reserve`. */
+  get i32(): Int32Array<ArrayBuffer> {
+    return this.#i32;
+  }
+
+  /** n floats at an address, as a view: not to be kept across a call of `reserve`. */
+  view(at: Pointer, n: number): Float32Array<ArrayBuffer> {
+    return this.#f32.subarray(at >>> 2, (at >>> 2) + n);
+  }
+
+  /** Copies floats from an address on into `to`; small arrays without making a view, so that a stream leaves no garbage. */
+  read(at: Pointer, to: Float32Array): void {
+    const memory = this.#f32;
+    const start = at >>> 2;
+    if (to.length > 4096) to.set(memory.subarray(start, start + to.length));
+    else for (let i = 0; i < to.length; i++) to[i] = memory[start + i]!;
+  }
+
+  /** Grows the memory so that addresses below `end` exist. */
+  reserve(end: Pointer): void {
+    const { memory } = this.functions;
+    const missing = end - memory.buffer.byteLength;
+    if (missing <= 0) return;
+    try {
+      memory.grow(Math.ceil(missing / PAGE));
+    } catch {
+      const megabytes = Math.ceil(end / 0x100000);
+      throw new RangeError(
+        `no memory for this network and batch (${megabytes} MB): use a smaller batch or fewer steps`,
+      );
+    }
+    this.#f32 = new Float32Array(this.#buffer);
+    this.#i32 = new Int32Array(this.#buffer);
+  }
+}
+
+function instantiate(): CoreFunctions {
+  try {
+    return instantiateSync<CoreFunctions>(coreModule).exports;
+  } catch (cause) {
+    if (cause instanceof RangeError) {
+      throw new RangeError("no memory for another network: let go of networks that are no longer used", { cause });
+    }
+    throw cause;
+  }
+}
+
+function align(address: number): Pointer {
+  return Math.ceil(address / 16) * 16;
+}
+
+/** Hands out addresses one after another. */
+export class Arena {
+  next: Pointer;
+
+  constructor(start: Pointer) {
+    this.next = align(start);
+  }
+
+  /** Room for n floats or words, aligned to 16 bytes. */
+  floats(n: number): Pointer {
+    const at = this.next;
+    this.next = align(at + n * 4);
+    if (this.next > FOUR_GIGABYTES - PAGE) {
+      throw new RangeError("this network and batch need more than 4 GB: use a smaller batch or fewer steps");
+    }
+    return at;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Engine } from "../engine.ts";
+import { lossTypes, type Loss, type OutputForm, type Targets } from "../loss.ts";
+import {
+  expectFinite,
+  expectIndices,
+  readFeatures,
+  readIndices,
+  withLengths,
+  type Input,
+  type Values,
+} from "./values.ts";
+
+/** Examples to learn from or to be measured on. */
+export interface TrainingData {
+  /** [batch, time, features] or [batch, features] numbers, or [batch, time] tokens, as the network's `input` says. */
+  readonly inputs: Input;
+  /** What should come out; the form depends on the loss. */
+  readonly targets: Targets;
+  /** Length of each sequence where `inputs` is padded; a list of sequences needs none. */
+  readonly lengths?: readonly number[] | Int32Array;
+}
+
+/** Data that have been checked against a network and a loss. */
+export interface Dataset {
+  readonly inputs: Values;
+  readonly targets: Values;
+}
+
+/**
+ * Checks inputs against what the network takes.
+ * @throws TypeError, RangeError with the shape that is expected, or the place of the first bad value
+ */
+export function readInputs(engine: Engine, inputs: unknown, lengths: unknown, name = "inputs"): Values {
+  const { kind, size } = engine.input;
+  if (kind === "tokens") {
+    const values = withLengths(readIndices(name, inputs, engine.inputTime), lengths);
+    expectIndices(values, size);
+    return values;
+  }
+  const values = withLengths(readFeatures(name, inputs, size, engine.inputTime), lengths);
+  expectFinite(values);
+  return values;
+}
+
+/** The form of the outputs that belong to inputs. */
+export function outputForm(engine: Engine, inputs: Values): OutputForm {
+  const { size: F, time, steps } = engine.output;
+  const vector = time === "vector" || (time === "input" && inputs.vector);
+  return { F, time: vector ? "vector" : "sequence", T: vector ? 1 : (steps ?? inputs.T), inputs };
+}
+
+export function readDataset(engine: Engine, loss: Loss, { inputs, targets, lengths }: TrainingData): Dataset {
+  const values = readInputs(engine, inputs, lengths);
+  return { inputs: values, targets: lossTypes[loss.type].read(loss, targets, outputForm(engine, values)) };
+}

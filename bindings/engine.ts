@@ -1,0 +1,387 @@
+import { Arena, Core, padded, type Pointer } from "./core/core.ts";
+import type { Time, Values } from "./data/values.ts";
+import { layerTypes, type LayerDescription } from "./layers/index.ts";
+import { Rows, type Builder, type Layer, type ParameterBlock, type Shape, type StateBuffer } from "./layers/layer.ts";
+
+/** What the engine is built from. */
+export interface EngineConfig {
+  readonly input: { readonly tokens: number } | { readonly features: number };
+  readonly layers: readonly LayerDescription[];
+  readonly seed: number;
+}
+
+/** Only an output, an output and its loss, or gradients too. */
+export type Purpose = "run" | "evaluate" | "train";
+
+/** A part of a batch: which examples, and which steps of them. */
+export interface Selection {
+  readonly examples: Int32Array;
+  readonly start: number;
+  readonly steps: number;
+}
+
+/**
+ * A network in the core's memory, by addresses. The memory holds, in this order:
+ *
+ *     constants | values | gradients | optimiser slots | packed weights | workspace of the current batch
+ *
+ * Values, gradients and each slot are blocks of `blockSize` floats with the parameters in the same order. All but the
+ * workspace is fixed until the number of slots changes; the workspace is planned anew when the shape of the batch changes.
+ */
+export class Engine {
+  readonly core = new Core();
+  readonly layers: readonly Layer[];
+  readonly parameters: readonly ParameterBlock[];
+  /** Floats of a block, a multiple of 4. */
+  readonly blockSize: number;
+  readonly values: Pointer;
+  readonly gradients: Pointer;
+  readonly input: Shape;
+  readonly output: Shape;
+  /** Whether the input has time. */
+  readonly inputTime: Time;
+  readonly states: readonly (StateBuffer & { readonly name: string })[];
+  /** Rows of the input and of the output of the current batch. */
+  readonly rows = new Rows();
+  outputRows = this.rows;
+  /** Address of the rows that came out of the last forward. */
+  y: Pointer = 0;
+  /** Targets and the loss gradient, rows as the output; 0 unless planned. */
+  targets: Pointer = 0;
+  dOutput: Pointer = 0;
+  /** A row as wide as the output, for the weights of classes. */
+  classWeights: Pointer = 0;
+  /** True from a forward pass for training until something makes its results useless. */
+  canBackward = false;
+  readonly #shared = { scratch: 0 };
+  #slots = 0;
+  #workspace: Pointer = 0;
+  #order: Pointer = 0;
+  #staging: Pointer = 0;
+  #x: Pointer = 0;
+  /** What the workspace is planned for; B is 0 when it is not. */
+  readonly #planned = { B: 0, T: 0, purpose: "run" as Purpose };
+  #lengths: Int32Array | undefined;
+  #packed = false;
+  #packedBackward = false;
+
+  /**
+   * @param check sees the parameters before memory is taken for them, and may refuse
+   */
+  constructor(config: EngineConfig, check?: (parameters: readonly ParameterBlock[]) => void) {
+    const parameters: ParameterBlock[] = [];
+    const { input, layers, inputTime } = buildLayers(config, this.core, this.#shared, parameters);
+    this.input = input;
+    this.inputTime = inputTime;
+    this.layers = layers;
+    this.parameters = parameters;
+    check?.(parameters);
+    this.output = layers.at(-1)?.output ?? input;
+    this.states = layers.flatMap(({ name, states }) =>
+      states.map((state) => Object.assign(state, { name: `${name}.${state.label}` })),
+    );
+    const size = parameters.reduce((sum, parameter) => sum + parameter.size, 0);
+    this.blockSize = padded(size);
+    const arena = new Arena(this.core.base);
+    this.values = arena.floats(this.blockSize);
+    this.gradients = arena.floats(this.blockSize);
+    for (const parameter of parameters) {
+      parameter.value = this.values + parameter.offset * 4;
+      parameter.gradient = this.gradients + parameter.offset * 4;
+    }
+    this.#layOut();
+    this.core.functions.randomSeed(config.seed >>> 0, Math.floor(config.seed / 0x100000000) >>> 0);
+    for (const parameter of parameters) parameter.initialize(parameter.value);
+  }
+
+  /** Places everything behind the gradients. */
+  #layOut(): void {
+    const arena = new Arena(this.gradients + this.blockSize * 4);
+    arena.floats(this.#slots * this.blockSize);
+    for (const layer of this.layers) layer.reserve(arena);
+    this.#workspace = arena.next;
+    this.core.reserve(this.#workspace);
+    this.#planned.B = 0;
+    this.canBackward = false;
+    this.#packed = false;
+    this.#packedBackward = false;
+  }
+
+  /** Address of optimiser slot k. */
+  slot(k: number): Pointer {
+    return this.gradients + (k + 1) * this.blockSize * 4;
+  }
+
+  /** Makes room for optimiser slots; the last batch is gone then. */
+  reserveSlots(count: number): void {
+    if (count <= this.#slots) return;
+    this.#slots = count;
+    this.#layOut();
+  }
+
+  /** To be called where a parameter may be changed: the weights are packed again. */
+  valuesMayChange(): void {
+    this.#packed = false;
+    this.#packedBackward = false;
+  }
+
+  /** To be called after a change of a parameter: results of the last forward are of no more use. */
+  valuesChanged(): void {
+    this.valuesMayChange();
+    this.canBackward = false;
+  }
+
+  /** A random permutation of 0 … n−1; takes the place of the current batch. */
+  permutation(n: number): Int32Array {
+    this.#planned.B = 0;
+    this.canBackward = false;
+    this.core.reserve(this.#workspace + n * 4);
+    this.core.functions.permutation(this.#workspace, n);
+    return this.core.i32.slice(this.#workspace >>> 2, (this.#workspace >>> 2) + n);
+  }
+
+  /** The 64 bytes of the random generator's state, as a view. */
+  get randomState(): Uint8Array {
+    const { memory, randomState, randomStateSize } = this.core.functions;
+    return new Uint8Array(memory.buffer, randomState(), randomStateSize());
+  }
+
+  /** Plans for a batch and brings it in. */
+  enter(values: Values, purpose: Purpose, selection?: Selection): void {
+    const lengths = selectLengths(values, selection);
+    const B = selection ? selection.examples.length : values.B;
+    const T = lengths ? lengths.reduce((a, b) => Math.max(a, b), 0) : selection ? selection.steps : values.T;
+    const planned = this.#planned;
+    this.canBackward = false;
+    if (lengths || this.#lengths || B !== planned.B || T !== planned.T || purpose !== planned.purpose) {
+      this.#plan(B, T, purpose, lengths);
+    }
+    this.#enterValues(this.#x, values, this.rows, selection);
+  }
+
+  #plan(B: number, T: number, purpose: Purpose, lengths: Int32Array | undefined): void {
+    this.#planned.B = 0;
+    const training = purpose === "train";
+    const arena = new Arena(this.#workspace);
+    const N = lengths ? lengths.reduce((a, b) => a + b, 0) : B * T;
+    this.#order = arena.floats(B);
+    Object.assign(this.rows, { N, T, B, batchSizes: arena.floats(T) });
+    this.#x = arena.floats(N * padded(this.input.size));
+    this.#shared.scratch = training ? arena.floats(Math.max(0, ...this.layers.map((layer) => layer.scratch()))) : 0;
+    this.outputRows = this.layers.reduce((rows, layer) => layer.plan(arena, rows, training), this.rows);
+    const out = this.outputRows;
+    const outputs = purpose === "run" ? 0 : out.N * padded(this.output.size);
+    this.targets = arena.floats(outputs);
+    this.dOutput = arena.floats(outputs);
+    this.classWeights = arena.floats(padded(this.output.size));
+    const widest = Math.max(B * T * this.input.size, out.B * out.T * this.output.size, this.stateSize(B));
+    this.#staging = arena.floats(widest);
+    // Vectors may be read past the end of the last row.
+    this.core.reserve(arena.next + 64);
+    this.#writeOrder(B, T, lengths);
+    this.#lengths = lengths;
+    Object.assign(this.#planned, { B, T, purpose });
+  }
+
+  /** Longest sequence first, equal ones as they came; see assembly/sequence.ts. */
+  #writeOrder(B: number, T: number, lengths: Int32Array | undefined): void {
+    const order = Array.from({ length: B }, (_, b) => b);
+    if (lengths) order.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+    this.core.i32.set(order, this.#order >>> 2);
+    const sizes = this.core.i32.subarray(this.rows.batchSizes >>> 2, (this.rows.batchSizes >>> 2) + T);
+    if (lengths) sizes.forEach((_, t) => (sizes[t] = lengths.reduce((n, length) => n + (length > t ? 1 : 0), 0)));
+    else sizes.fill(B);
+  }
+
+  /** The caller's values, or the selected part of them, as rows at an address. */
+  #enterValues(to: Pointer, values: Values, rows: Rows, selection?: Selection): void {
+    const { enterRows, enterWords } = this.core.functions;
+    const { data, F } = values;
+    const memory = data instanceof Int32Array ? this.core.i32 : this.core.f32;
+    // Rows that stand as the caller's do need no detour.
+    const direct = !this.#lengths && F === padded(F) && (rows.T === 1 || rows.B === 1);
+    const at = (direct ? to : this.#staging) >>> 2;
+    copySelected(memory, at, values, rows.T, selection);
+    if (direct) return;
+    if (data instanceof Int32Array) enterWords(to, this.#staging, this.#order, rows.batchSizes, rows.T);
+    else enterRows(to, this.#staging, this.#order, rows.batchSizes, rows.T, F);
+  }
+
+  /** Brings in targets for the batch that was entered: one row, or one index, for each row of the output. */
+  enterTargets(values: Values, selection?: Selection): void {
+    this.#enterValues(this.targets, values, this.outputRows, selection);
+  }
+
+  /** Brings in a gradient by the output. */
+  enterOutputGradient(values: Values): void {
+    this.#enterValues(this.dOutput, values, this.outputRows);
+  }
+
+  /** Sets the initial states, flat as `states` lists them, each (B, units); undefined for zeros. */
+  enterStates(flat: Float32Array | undefined, which: "value" | "gradient"): void {
+    const { enterState, zero } = this.core.functions;
+    const { B } = this.rows;
+    if (flat) this.core.f32.set(flat, this.#staging >>> 2);
+    let from = this.#staging;
+    for (const state of this.states) {
+      if (flat) enterState(state[which], from, this.#order, B, state.units);
+      else zero(state[which], B * padded(state.units));
+      from += B * state.units * 4;
+    }
+  }
+
+  /** The states into a flat array as `states` lists them. */
+  leaveStates(to: Float32Array, which: "value" | "gradient"): void {
+    const { B } = this.rows;
+    let at = this.#staging;
+    for (const state of this.states) {
+      this.core.functions.leaveState(at, state[which], this.#order, B, state.units);
+      at += B * state.units * 4;
+    }
+    this.core.read(this.#staging, to);
+  }
+
+  /** Floats of all states of B sequences. */
+  stateSize(B: number): number {
+    return this.states.reduce((sum, { units }) => sum + B * units, 0);
+  }
+
+  /** Runs the batch that was entered, with the states that were entered. */
+  forward(training: boolean): void {
+    if (!this.#packed) for (const layer of this.layers) layer.pack();
+    this.#packed = true;
+    let x = this.#x;
+    for (const layer of this.layers) x = layer.forward(x);
+    this.y = x;
+    this.canBackward = training;
+  }
+
+  /** The output, or any rows as wide, into (B, T, F): T may be longer than the batch, what is beyond a sequence is left. */
+  leaveRows(to: Float32Array, from: Pointer, rows: Rows, F: number, T: number): void {
+    const { leaveRows } = this.core.functions;
+    const direct = !this.#lengths && F === padded(F) && (rows.T === 1 || rows.B === 1);
+    if (!direct) {
+      if (this.#lengths) this.core.functions.zero(this.#staging, rows.B * rows.T * F);
+      leaveRows(this.#staging, from, this.#order, rows.batchSizes, rows.T, F);
+    }
+    const at = direct ? from : this.#staging;
+    if (T === rows.T) {
+      this.core.read(at, to);
+      return;
+    }
+    for (let b = 0; b < rows.B; b++) to.set(this.core.view(at + b * rows.T * F * 4, rows.T * F), b * T * F);
+  }
+
+  /**
+   * Runs backward from `dOutput` and the gradients of the final states, adding to the parameters' gradients.
+   * @returns address of the gradient by the input, rows as the input; 0 if it is not wanted
+   */
+  backward(wantsInput: boolean): Pointer {
+    if (!this.#packedBackward) for (const layer of this.layers) layer.packBackward();
+    this.#packedBackward = true;
+    this.canBackward = false;
+    let dy = this.dOutput;
+    for (let i = this.layers.length - 1; i >= 0; i--) dy = this.layers[i]!.backward(dy, i > 0 || wantsInput);
+    return dy;
+  }
+
+  zeroGradients(): void {
+    this.core.functions.zero(this.gradients, this.blockSize);
+  }
+}
+
+/** Builds the layers one after another, each from the shape that the one before gives. */
+function buildLayers(config: EngineConfig, core: Core, shared: { scratch: Pointer }, parameters: ParameterBlock[]) {
+  let inputTime: Time = "input";
+  const tokens = "tokens" in config.input;
+  const size = "tokens" in config.input ? config.input.tokens : config.input.features;
+  const input: Shape = {
+    kind: tokens ? "tokens" : "features",
+    size,
+    time: "input",
+    steps: undefined,
+    reverseFrom: size,
+  };
+  let shape = input;
+  const names = layerNamesOf(config.layers);
+  const layers = config.layers.map((description, i) => {
+    const name = names[i]!;
+    const builder: Builder = {
+      core,
+      name: name === "" ? description.type : name,
+      input: shape,
+      shared,
+      declare(parameter, parameterShape, initialize) {
+        const before = parameters.at(-1);
+        const block: ParameterBlock = {
+          name: name === "" ? parameter : `${name}.${parameter}`,
+          shape: Object.freeze([...parameterShape]),
+          size: parameterShape.reduce((a, b) => a * b, 1),
+          offset: before ? before.offset + before.size : 0,
+          value: 0,
+          gradient: 0,
+          initialize,
+        };
+        parameters.push(block);
+        return block;
+      },
+      requireTime(time) {
+        if (shape.time === "input") {
+          if (inputTime !== "input" && inputTime !== time) timeError(description.type, inputTime, time);
+          inputTime = time;
+        } else if (shape.time !== time) timeError(description.type, shape.time, time);
+      },
+    };
+    const layer = layerTypes[description.type].build(description, builder);
+    shape = layer.output;
+    return layer;
+  });
+  if (shape.kind === "tokens") throw new TypeError('"layers" expected embedding() first, because the input is tokens');
+  const distinct = new Set(parameters.map(({ name }) => name));
+  if (distinct.size < parameters.length)
+    throw new RangeError('"layers": two layers have the same "name": give each its own');
+  return { input, layers, inputTime: inputTime as Time };
+}
+
+function timeError(layer: string, given: string, needed: string): never {
+  const cure = needed === "sequence" ? "put repeat(n) before it" : "put last() before it";
+  throw new TypeError(`${layer}() needs a ${needed}, and a ${given} comes in: ${cure}`);
+}
+
+/** A layer's own name, or its type, numbered from the second of that type on. */
+function layerNamesOf(layers: readonly LayerDescription[]): string[] {
+  const seen = new Map<string, number>();
+  return layers.map(({ name, type }) => {
+    if (name !== undefined) return name;
+    const count = seen.get(type) ?? 0;
+    seen.set(type, count + 1);
+    return count === 0 ? type : `${type}_${count}`;
+  });
+}
+
+function selectLengths(values: Values, selection: Selection | undefined): Int32Array | undefined {
+  const { lengths, T } = values;
+  if (!lengths) return undefined;
+  const chosen = selection ? selection.examples.map((example) => lengths[example]!) : lengths;
+  return chosen.every((length) => length === T) ? undefined : chosen;
+}
+
+/** T steps from `start` of each selected example, one after another, to `memory[at]` on. */
+function copySelected(
+  memory: Float32Array | Int32Array,
+  at: number,
+  { data, B, T, F }: Values,
+  steps: number,
+  selection: Selection | undefined,
+): void {
+  if (!selection && steps === T) {
+    memory.set(data, at);
+    return;
+  }
+  const start = selection?.start ?? 0;
+  const count = selection?.examples.length ?? B;
+  for (let b = 0; b < count; b++) {
+    const from = ((selection?.examples[b] ?? b) * T + start) * F;
+    memory.set(data.subarray(from, from + steps * F), at + b * steps * F);
+  }
+}

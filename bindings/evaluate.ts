@@ -1,0 +1,64 @@
+import { Batches, inOrder } from "./data/batches.ts";
+import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
+import type { Engine } from "./engine.ts";
+import { countCorrect, lossTypes, normalizeLoss, type Loss, type LossResult } from "./loss.ts";
+import { expectInteger, expectOptions } from "./validate.ts";
+
+export interface EvaluateOptions {
+  readonly loss: Loss;
+  /** Examples in a batch. Default 32. */
+  readonly batchSize?: number;
+  /** Cut sequences after so many steps and carry the state: the result is the same, in less memory. */
+  readonly truncate?: number;
+}
+
+export interface Evaluation {
+  /** The loss over all data; in nats for the cross-entropies. */
+  readonly loss: number;
+  /** Share of targets at which the largest output stands; only where targets are classes. */
+  readonly accuracy?: number;
+}
+
+/** The loss of the batch that ran, with its gradient left in the engine. */
+export function runLoss(engine: Engine, loss: Loss, { targets }: Dataset): LossResult {
+  return lossTypes[loss.type].run(engine, loss, targets.data instanceof Int32Array);
+}
+
+/** Loss and accuracy over a data set that has been checked. */
+export function evaluateDataset(
+  engine: Engine,
+  loss: Loss,
+  dataset: Dataset,
+  options: { batchSize: number; truncate: number | undefined },
+): Evaluation {
+  const batches = new Batches(engine, dataset, options);
+  const order = inOrder(dataset.inputs.B);
+  const isClasses = dataset.targets.data instanceof Int32Array;
+  const carried = new Float32Array(engine.stateSize(Math.min(options.batchSize, dataset.inputs.B)));
+  let [sum, weight, correct, rows] = [0, 0, 0, 0];
+  for (let k = 0; k < batches.count; k++) {
+    const { selection, begins } = batches.at(k, order);
+    const state = carried.subarray(0, engine.stateSize(selection.examples.length));
+    engine.enter(dataset.inputs, "evaluate", selection);
+    engine.enterStates(begins ? undefined : state, "value");
+    engine.enterTargets(dataset.targets, selection);
+    engine.forward(false);
+    engine.leaveStates(state, "value");
+    const result = runLoss(engine, loss, dataset);
+    sum += result.sum;
+    weight += result.weight;
+    if (isClasses) [correct, rows] = [correct + countCorrect(engine, loss), rows + engine.outputRows.N];
+  }
+  const mean = weight > 0 ? sum / weight : 0;
+  return { loss: loss.reduction === "sum" ? sum : mean, ...(isClasses && { accuracy: correct / rows }) };
+}
+
+export function evaluate(engine: Engine, data: TrainingData, options: EvaluateOptions): Evaluation {
+  expectOptions("evaluate", options, ["loss", "batchSize", "truncate"]);
+  const loss = normalizeLoss(options.loss);
+  const { batchSize = 32, truncate } = options;
+  return evaluateDataset(engine, loss, readDataset(engine, loss, data), {
+    batchSize: expectInteger("batchSize", batchSize, 1),
+    truncate: truncate === undefined ? undefined : expectInteger("truncate", truncate, 1),
+  });
+}

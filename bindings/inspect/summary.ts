@@ -1,0 +1,26 @@
+import type { Engine, EngineConfig } from "../engine.ts";
+
+const number = new Intl.NumberFormat("en-US");
+
+/** A table of the layers: name, what comes out, number of parameters. */
+export function summary(engine: Engine, { input }: EngineConfig): string {
+  const inputText = "tokens" in input ? `tokens below ${input.tokens}` : `${input.features} features`;
+  const rows = engine.layers.map(({ name, output }) => {
+    const own = engine.parameters.filter((parameter) => parameter.name.startsWith(`${name}.`));
+    const count = own.reduce((sum, { size }) => sum + size, 0);
+    const time = output.time === "sequence" ? ["time"] : output.time === "vector" ? [] : ["…"];
+    return [name, `[${["batch", ...time, output.size].join(", ")}]`, number.format(count)] as const;
+  });
+  const total = engine.parameters.reduce((sum, { size }) => sum + size, 0);
+  const table = [["layer", "output", "parameters"] as const, ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]!.length)));
+  const line = ([a, b, c]: readonly [string, string, string]) =>
+    `${a.padEnd(widths[0]!)}  ${b.padEnd(widths[1]!)}  ${c.padStart(widths[2]!)}`;
+  return [`input: ${inputText}`, ...table.map(line), `${number.format(total)} parameters, ${size(total * 4)}`].join(
+    "\n",
+  );
+}
+
+function size(bytes: number): string {
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

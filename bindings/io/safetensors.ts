@@ -1,0 +1,312 @@
+/**
+ * The safetensors container (https://github.com/huggingface/safetensors): the length of the header, the header in
+ * JSON, then the data of all tensors without a gap. Everything is little-endian, as WebAssembly and its hosts are.
+ *
+ *     8 bytes   header length n, u64
+ *     n bytes   {"emb.weight":{"dtype":"F32","shape":[7,3],"data_offsets":[0,84]},…}, then spaces
+ *     the rest  data; data_offsets count from here
+ */
+
+import { FormatError, type FormatErrorCode } from "../errors.ts";
+import { isObject, parseMembers, show } from "./json.ts";
+
+/** Bits of one element, for every dtype of the format. */
+const BITS = {
+  F64: 64,
+  F32: 32,
+  F16: 16,
+  BF16: 16,
+  C64: 64,
+  F8_E4M3: 8,
+  F8_E5M2: 8,
+  F8_E8M0: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2FNUZ: 8,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  F4: 4,
+  I64: 64,
+  I32: 32,
+  I16: 16,
+  I8: 8,
+  U64: 64,
+  U32: 32,
+  U16: 16,
+  U8: 8,
+  BOOL: 8,
+} as const;
+
+const DTYPES = Object.keys(BITS).join(", ");
+const SHAPE = "shape [sizes] with a product below 2^53";
+const METADATA = "__metadata__";
+const MAX_HEADER = 100_000_000;
+const DAMAGED = "The file is damaged or of another format: write or download it again.";
+
+/** Type of the elements of a tensor, under the name the format gives it. */
+export type Dtype = keyof typeof BITS;
+
+/** A tensor as it stands in a file. */
+export interface RawTensor {
+  readonly dtype: Dtype;
+  /** Sizes in elements, row-major. `[]` is a scalar; a size may be 0. */
+  readonly shape: readonly number[];
+  /** The elements: a view into the file, which need not be aligned to the size of an element. */
+  readonly bytes: Uint8Array;
+}
+
+/** What a safetensors file holds. */
+export interface Safetensors {
+  /** The map of texts stored as `__metadata__`; empty if there is none. The object has no prototype. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The tensors by name, in the order of the header. */
+  readonly tensors: ReadonlyMap<string, RawTensor>;
+}
+
+/** A member of the header: `begin` and `end` are the first byte and the one after the last, from the data's start. */
+interface Entry extends Omit<RawTensor, "bytes"> {
+  readonly name: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Reads a safetensors file. The data are not copied: the tensors are views into `bytes`.
+ *
+ * @param bytes The whole file.
+ * @throws TypeError if `bytes` is neither a Uint8Array nor an ArrayBuffer.
+ * @throws FormatError "truncated" if the file ends too early, "unsupported" for an unknown dtype, "malformed" for any
+ * other breach of the format. All of it is checked: every byte of the data belongs to exactly one tensor.
+ */
+export function readSafetensors(bytes: Uint8Array | ArrayBuffer): Safetensors {
+  const file = asBytes(bytes);
+  const start = 8 + headerLength(file);
+  const header = parseMembers("safetensors: the header", decodeUtf8(file.slice(8, start)));
+  const data = file.subarray(start);
+  const metadata = readMetadata(header.get(METADATA));
+  header.delete(METADATA);
+  const entries = Array.from(header, ([name, entry]) => readEntry(name, entry, data.length));
+  checkCover(entries, data.length);
+  const tensors = entries.map(({ name, dtype, shape, begin, end }): [string, RawTensor] => {
+    return [name, { dtype, shape, bytes: data.subarray(begin, end) }];
+  });
+  return { metadata, tensors: new Map(tensors) };
+}
+
+/**
+ * Writes a safetensors file. The same arguments give the same bytes.
+ *
+ * @param tensors Pairs of name and tensor, stored in this order; `bytes` holds the elements, row-major, little-endian.
+ * @param metadata Texts to keep with the tensors, stored in front of them as `__metadata__`.
+ * @returns The file; its data begin at a multiple of 8 bytes.
+ * @throws TypeError if a name or a metadata value is not a string, or the data are not a Uint8Array.
+ * @throws RangeError if a name occurs twice or is `__metadata__`, a text holds half a surrogate pair, the dtype is
+ * unknown, the shape holds anything but sizes, the number of bytes does not follow from them, or the header would
+ * exceed 100 MB.
+ */
+export function writeSafetensors(
+  tensors: Iterable<readonly [string, RawTensor]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const list = [...tensors];
+  checkMetadata(metadata);
+  checkNames(list.map(([name]) => name));
+  const header = headerOf(list, metadata);
+  const file = new Uint8Array(list.reduce((size, [, { bytes }]) => size + bytes.length, 8 + header.length));
+  new DataView(file.buffer).setUint32(0, header.length, true); // the upper half stays 0
+  file.set(header, 8);
+  let end = 8 + header.length;
+  for (const [, { bytes }] of list) {
+    file.set(bytes, end);
+    end += bytes.length;
+  }
+  return file;
+}
+
+/**
+ * Copies the elements of a tensor into a Float32Array, row-major: F32 bit for bit, F64 rounded to the nearest float32.
+ *
+ * @param name Name of the tensor, for the message.
+ * @throws FormatError "unsupported" if the dtype is neither F32 nor F64.
+ */
+export function float32Of(name: string, tensor: RawTensor): Float32Array<ArrayBuffer> {
+  const { buffer } = new Uint8Array(tensor.bytes); // aligned
+  if (tensor.dtype === "F32") return new Float32Array(buffer);
+  if (tensor.dtype === "F64") return new Float32Array(new Float64Array(buffer));
+  const cure = "Convert it before saving, in PyTorch with tensor.float().";
+  throw fault("unsupported", `tensor ${show(name)}`, "dtype F32 or F64", tensor.dtype, cure);
+}
+
+// ---- reading
+
+/** A plain view: that of a Buffer would have Buffer's `slice`, which does not copy. */
+function asBytes(bytes: unknown): Uint8Array {
+  if (bytes instanceof Uint8Array) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+  const cure = "Read the file as bytes, without a text encoding.";
+  throw new TypeError(`"bytes" expected a Uint8Array or an ArrayBuffer, got ${kindOf(bytes)}. ${cure}`);
+}
+
+function headerLength(file: Uint8Array): number {
+  if (file.length < 8) throw fault("truncated", "the file", "8 bytes or more", `${file.length}`);
+  const view = new DataView(file.buffer, file.byteOffset, 8);
+  const length = view.getUint32(0, true) + 0x1_0000_0000 * view.getUint32(4, true);
+  if (length > MAX_HEADER) throw fault("malformed", "the header", `at most ${MAX_HEADER} bytes`, `${length}`);
+  if (length > file.length - 8) {
+    throw fault("truncated", "the header", `${length} bytes, as announced`, `${file.length - 8}`);
+  }
+  return length;
+}
+
+/** `bytes` must be a copy: TextDecoder refuses shared memory. */
+function decodeUtf8(bytes: Uint8Array<ArrayBuffer>): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw fault("malformed", "the header", "UTF-8", "other bytes");
+  }
+}
+
+function readMetadata(value: unknown): Record<string, string> {
+  const metadata = Object.create(null) as Record<string, string>;
+  if (value === undefined) return metadata;
+  if (!isObject(value)) throw fault("malformed", METADATA, "an object of texts", show(value));
+  for (const [key, text] of Object.entries(value)) {
+    if (!isText(key) || !isText(text)) throw fault("malformed", `${METADATA} ${show(key)}`, "a text", show(text));
+    metadata[key] = text;
+  }
+  return metadata;
+}
+
+function readEntry(name: string, entry: unknown, available: number): Entry {
+  const what = `tensor ${show(name)}`;
+  if (!isText(name)) throw fault("malformed", what, "a name of whole characters", "half a surrogate pair");
+  if (!isObject(entry)) throw fault("malformed", what, "an object with dtype, shape and data_offsets", show(entry));
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (!isDtype(dtype)) throw fault("unsupported", what, `dtype ${DTYPES}`, show(dtype));
+  if (!isShape(shape)) throw fault("malformed", what, SHAPE, show(shape));
+  const [begin, end] = readOffsets(what, offsets, available);
+  const size = bytesOf(dtype, shape);
+  if (end - begin !== size) {
+    throw fault("malformed", what, `${size} bytes for ${dtype} of shape ${show(shape)}`, `${end - begin}`);
+  }
+  return { name, dtype, shape, begin, end };
+}
+
+function readOffsets(what: string, offsets: unknown, available: number): readonly [number, number] {
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
+    throw fault("malformed", what, "data_offsets [begin, end]", show(offsets));
+  }
+  const [begin, end] = offsets as [number, number];
+  if (begin > end) throw fault("malformed", what, "data_offsets with begin ≤ end", show(offsets));
+  if (end > available) throw fault("truncated", what, `data up to byte ${end}`, `${available} bytes of data`);
+  return [begin, end];
+}
+
+/** Every byte of the data belongs to exactly one tensor. */
+function checkCover(entries: readonly Entry[], size: number): void {
+  let covered = 0;
+  for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== covered) {
+      const got = `byte ${begin}, ${begin < covered ? "inside another tensor" : "which leaves a hole"}`;
+      throw fault("malformed", `tensor ${show(name)}`, `to begin at byte ${covered}`, got);
+    }
+    covered = end;
+  }
+  if (covered !== size) throw fault("malformed", "the file", `${covered} bytes of data`, `${size}`);
+}
+
+// ---- writing
+
+function headerOf(
+  tensors: readonly (readonly [string, RawTensor])[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const members = Object.keys(metadata).length === 0 ? [] : [`"${METADATA}":${JSON.stringify(metadata)}`];
+  let end = 0;
+  for (const [name, tensor] of tensors) {
+    checkTensor(name, tensor);
+    const begin = end;
+    end += tensor.bytes.length;
+    const entry = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [begin, end] };
+    members.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
+  }
+  const header = new TextEncoder().encode(`{${members.join(",")}}`);
+  const padded = new Uint8Array(Math.ceil(header.length / 8) * 8).fill(0x20);
+  padded.set(header);
+  if (padded.length <= MAX_HEADER) return padded;
+  throw new RangeError(`the header expected at most ${MAX_HEADER} bytes, got ${padded.length}. Shorten "metadata".`);
+}
+
+function checkNames(names: readonly unknown[]): void {
+  const seen = new Set<unknown>([METADATA]);
+  for (const name of names) {
+    requireText("name", name);
+    const expected = `a name that no other tensor has, nor ${METADATA}`;
+    if (seen.has(name)) throw new RangeError(`"name" expected ${expected}, got ${show(name)}. Rename the tensor.`);
+    seen.add(name);
+  }
+}
+
+function checkMetadata(metadata: Readonly<Record<string, unknown>>): void {
+  for (const [key, value] of Object.entries(metadata)) {
+    requireText("metadata", key);
+    requireText(`metadata.${key}`, value);
+  }
+}
+
+function requireText(what: string, value: unknown): void {
+  const expected = `"${what}" expected a string`;
+  if (typeof value !== "string") throw new TypeError(`${expected}, got ${kindOf(value)}. Turn it into a string.`);
+  if (!isText(value)) throw new RangeError(`${expected} of whole characters, got half a surrogate pair. Remove it.`);
+}
+
+function checkTensor(name: string, { dtype, shape, bytes }: RawTensor): void {
+  const what = `tensor ${show(name)} expected`;
+  const view = "Wrap a typed array a: new Uint8Array(a.buffer, a.byteOffset, a.byteLength).";
+  if (!isBytes(bytes)) throw new TypeError(`${what} bytes in a Uint8Array, got ${kindOf(bytes)}. ${view}`);
+  if (!isDtype(dtype)) throw new RangeError(`${what} dtype ${DTYPES}, got ${show(dtype)}. Convert it.`);
+  if (!isShape(shape)) throw new RangeError(`${what} ${SHAPE}, got ${show(shape)}. Pass an array of sizes.`);
+  const size = bytesOf(dtype, shape);
+  if (bytes.length === size) return;
+  const cure = "Correct the shape or pass all elements.";
+  throw new RangeError(`${what} ${size} bytes for ${dtype} of shape ${show(shape)}, got ${bytes.length}. ${cure}`);
+}
+
+// ---- both
+
+function isDtype(value: unknown): value is Dtype {
+  return typeof value === "string" && Object.hasOwn(BITS, value);
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
+}
+
+function isShape(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every(isSize) && Number.isSafeInteger(elementsOf(value));
+}
+
+function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array;
+}
+
+/** A string without half a surrogate pair, which UTF-8 cannot hold and other readers refuse. */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && !/\p{Surrogate}/u.test(value);
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function bytesOf(dtype: Dtype, shape: readonly number[]): number {
+  return (elementsOf(shape) * BITS[dtype]) / 8;
+}
+
+function fault(code: FormatErrorCode, what: string, expected: string, got: string, cure = DAMAGED): FormatError {
+  return new FormatError(code, `safetensors: ${what} expected ${expected}, got ${got}. ${cure}`);
+}
+
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}

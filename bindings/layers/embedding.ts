@@ -1,0 +1,99 @@
+import { padded, type Arena, type Pointer } from "../core/core.ts";
+import { checkInitializer, initialize, normal, type Initializer } from "../initializer.ts";
+import { expectInteger, expectOptions, expectType } from "../validate.ts";
+import {
+  checkName,
+  featureShape,
+  Layer,
+  withoutUndefined,
+  type Builder,
+  type LayerOptions,
+  type LayerType,
+  type ParameterBlock,
+  type Rows,
+  type Shape,
+} from "./layer.ts";
+
+export interface EmbeddingOptions extends LayerOptions {
+  /** The token whose vector starts at zero and learns nothing. Default: none. */
+  readonly paddingIndex?: number;
+  /** Default N(0, 1), as PyTorch. */
+  readonly weightInit?: Initializer;
+}
+
+export interface EmbeddingLayer extends EmbeddingOptions {
+  readonly type: "embedding";
+  readonly units: number;
+}
+
+/**
+ * A trainable vector for each token: (…, time) of indices → (…, time, units). The first layer of a network whose input is
+ * tokens. Parameter: `weight` (tokens, units), as PyTorch's Embedding.
+ * @param units size of a vector
+ * @throws RangeError, TypeError on a wrong option
+ */
+export function embedding(units: number, options: EmbeddingOptions = {}): EmbeddingLayer {
+  expectOptions("embedding", options, ["paddingIndex", "weightInit", "name"]);
+  const { paddingIndex, weightInit, name } = options;
+  return withoutUndefined({
+    type: "embedding",
+    units: expectInteger("units", units, 1),
+    paddingIndex: paddingIndex === undefined ? undefined : expectInteger("paddingIndex", paddingIndex, 0),
+    weightInit: weightInit && checkInitializer("weightInit", weightInit),
+    name: checkName(name),
+  });
+}
+
+class Embedding extends Layer {
+  readonly output: Shape;
+  readonly #weight: ParameterBlock;
+  readonly #paddingIndex: number;
+  #rows: Rows | undefined;
+  #tokens: Pointer = 0;
+  #y: Pointer = 0;
+
+  constructor(description: EmbeddingLayer, build: Builder) {
+    super(build);
+    const { core, input } = build;
+    const { units: E, paddingIndex = -1, weightInit = normal(1) } = description;
+    const V = input.size;
+    expectType(input.kind === "tokens", build.name, 'an input of tokens: "input: { tokens }"', "features");
+    if (paddingIndex >= 0) expectInteger("paddingIndex", paddingIndex, 0, V - 1);
+    this.output = featureShape(input, E);
+    this.#paddingIndex = paddingIndex;
+    this.#weight = build.declare("weight", [V, E], (at) => {
+      initialize(core, at, V * E, V, E, weightInit);
+      if (paddingIndex >= 0) core.view(at + paddingIndex * E * 4, E).fill(0);
+    });
+  }
+
+  override plan(arena: Arena, rows: Rows): Rows {
+    this.#rows = rows;
+    this.#y = arena.floats(rows.N * padded(this.output.size));
+    return rows;
+  }
+
+  override forward(tokens: Pointer): Pointer {
+    this.#tokens = tokens;
+    this.core.functions.embeddingForward(this.#y, this.#weight.value, tokens, this.#rows!.N, this.output.size);
+    return this.#y;
+  }
+
+  override backward(dy: Pointer): Pointer {
+    const { N } = this.#rows!;
+    this.core.functions.embeddingBackward(
+      this.#weight.gradient,
+      dy,
+      this.#tokens,
+      N,
+      this.output.size,
+      this.#paddingIndex,
+    );
+    return 0;
+  }
+}
+
+export const embeddingType: LayerType<EmbeddingLayer> = {
+  normalize: ({ type: _, units, ...options }) => embedding(units, options),
+  build: (description, builder) => new Embedding(description, builder),
+};

@@ -1,0 +1,47 @@
+import { expectOneOf, expectType } from "../validate.ts";
+import { activationType, type ActivationLayer } from "./activation.ts";
+import { denseType, type DenseLayer } from "./dense.ts";
+import { dropoutType, type DropoutLayer } from "./dropout.ts";
+import { elmanType, type ElmanLayer } from "./elman.ts";
+import { embeddingType, type EmbeddingLayer } from "./embedding.ts";
+import { gruType, type GruLayer } from "./gru.ts";
+import { lastType, type LastLayer } from "./last.ts";
+import type { LayerType } from "./layer.ts";
+import { lstmType, type LstmLayer } from "./lstm.ts";
+import { repeatType, type RepeatLayer } from "./repeat.ts";
+
+/** Description of a layer: plain JSON, made by the function of the same name. */
+export type LayerDescription =
+  | ActivationLayer
+  | DenseLayer
+  | DropoutLayer
+  | ElmanLayer
+  | EmbeddingLayer
+  | GruLayer
+  | LastLayer
+  | LstmLayer
+  | RepeatLayer;
+
+/** The one table of layers: files, networks and tests go by it. */
+export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<LayerDescription>>> = {
+  activation: activationType,
+  dense: denseType,
+  dropout: dropoutType,
+  elman: elmanType,
+  embedding: embeddingType,
+  gru: gruType,
+  last: lastType,
+  lstm: lstmType,
+  repeat: repeatType,
+};
+
+/** Names of all types of layer. */
+export const layerNames = Object.keys(layerTypes) as readonly LayerDescription["type"][];
+
+/** A checked, frozen description from one that may come from a file. */
+export function normalizeLayer(name: string, value: unknown): LayerDescription {
+  const isObject = typeof value === "object" && value !== null && "type" in value;
+  expectType(isObject, name, "a layer such as dense(8)", value);
+  const type = expectOneOf(`${name}.type`, value.type, layerNames);
+  return layerTypes[type].normalize(value as LayerDescription);
+}

@@ -1,0 +1,146 @@
+import type { Arena, Core, Pointer } from "../core/core.ts";
+import { expectType } from "../validate.ts";
+
+/** What every description of a layer has. */
+export interface LayerOptions {
+  /** Prefix of the layer's parameters: `name.weight`. Default: its type, numbered from the second on. */
+  readonly name?: string;
+}
+
+/** The rows of a batch as the layers see them; see assembly/sequence.ts. The network and some layers set them per batch. */
+export class Rows {
+  /** Rows in all. */
+  N = 0;
+  /** Steps of the longest sequence. */
+  T = 0;
+  /** Sequences. */
+  B = 0;
+  /** Address of the number of sequences of each step, i32 (T). */
+  batchSizes: Pointer = 0;
+}
+
+/** What flows from one layer to the next, known when the network is built. */
+export interface Shape {
+  /** `tokens`: indices below `size`; `features`: vectors of `size` numbers. */
+  readonly kind: "tokens" | "features";
+  readonly size: number;
+  /** `input`: as the caller's input, which no layer has fixed yet. */
+  readonly time: "input" | "sequence" | "vector";
+  /** Number of steps where a layer fixes it; undefined where it is that of the input. */
+  readonly steps: number | undefined;
+  /** The columns from here on are the reverse direction of a bidirectional layer; `size` if there is none. */
+  readonly reverseFrom: number;
+}
+
+/** Vectors of `size` features on the steps of the input, unless `change` says otherwise. */
+export function featureShape(input: Shape, size: number, change: Partial<Shape> = {}): Shape {
+  return { ...input, kind: "features", size, reverseFrom: size, ...change };
+}
+
+/** A block of parameters: its place in the blocks of values and gradients is fixed when the network is built. */
+export interface ParameterBlock {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly size: number;
+  /** Elements before it in the block of all parameters. */
+  readonly offset: number;
+  value: Pointer;
+  gradient: Pointer;
+  readonly initialize: (at: Pointer) => void;
+}
+
+/** A state that is carried through time, (B, padded(units)): where it is in the current plan. */
+export interface StateBuffer {
+  readonly label: string;
+  readonly units: number;
+  value: Pointer;
+  gradient: Pointer;
+}
+
+/** What a network gives to the layers it builds. */
+export interface Builder {
+  readonly core: Core;
+  /** Name of the layer that is being built. */
+  readonly name: string;
+  /** What comes into it. */
+  readonly input: Shape;
+  /** Room for the weight gradient product, shared by all layers; set before a batch runs. */
+  readonly shared: { scratch: Pointer };
+  /** Adds a parameter; `initialize` fills it when the network is new. */
+  declare(name: string, shape: readonly number[], initialize: (at: Pointer) => void): ParameterBlock;
+  /** The input in time, when the layer needs a sequence or a single vector. TypeError if the layers before say otherwise. */
+  requireTime(time: "sequence" | "vector"): void;
+}
+
+/** A layer in a network: its description made real. Addresses are bytes in the core's memory. */
+export abstract class Layer {
+  readonly core: Core;
+  readonly name: string;
+  readonly input: Shape;
+  abstract readonly output: Shape;
+
+  constructor(build: Builder) {
+    this.core = build.core;
+    this.name = build.name;
+    this.input = build.input;
+  }
+
+  /** States in PyTorch's order: h of all layers and directions, then c. */
+  readonly states: readonly StateBuffer[] = [];
+
+  /** Floats of shared scratch that backward needs. */
+  scratch(): number {
+    return 0;
+  }
+
+  /** Takes room for the packed weights. */
+  reserve(_arena: Arena): void {
+    // Nothing to pack.
+  }
+
+  /** Takes room for a batch of `rows` and returns the rows that come out. */
+  abstract plan(arena: Arena, rows: Rows, training: boolean): Rows;
+
+  /** Packs the weights for forward, after they changed. */
+  pack(): void {
+    // Nothing to pack.
+  }
+
+  /** Packs the weights for backward, after they changed. */
+  packBackward(): void {
+    // Nothing to pack.
+  }
+
+  /** Rows x in, rows y out. */
+  abstract forward(x: Pointer): Pointer;
+
+  /** Gradient by y in (it may be overwritten), gradient by x out: 0 if it is not wanted. Adds to the parameters' gradients. */
+  abstract backward(dy: Pointer, wanted: boolean): Pointer;
+}
+
+/** The input of a layer that works on vectors of numbers. */
+export function expectFeatures(build: Builder): number {
+  const ok = build.input.kind === "features";
+  expectType(ok, build.name, "vectors of features: put embedding() before it", "tokens");
+  return build.input.size;
+}
+
+/** What a type of layer is to the table: from JSON and into a network. */
+export interface LayerType<D> {
+  /** A checked, frozen description from one that may come from a file. */
+  normalize(description: D): D;
+  build(description: D, builder: Builder): Layer;
+}
+
+/** Leaves out options that are undefined, so that descriptions stay plain JSON. */
+export function withoutUndefined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.freeze(Object.fromEntries(entries)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+export function checkName(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const plain = typeof value === "string" && !value.startsWith("__");
+  expectType(plain, "name", 'a string that does not begin with "__"', value);
+  return value;
+}

@@ -1,0 +1,422 @@
+import type { Pointer } from "./core/core.ts";
+import { outputForm, readInputs, type TrainingData } from "./data/dataset.ts";
+import { inOrder } from "./data/batches.ts";
+import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input, type Values } from "./data/values.ts";
+import { Engine } from "./engine.ts";
+import { FormatError } from "./errors.ts";
+import { evaluate, runLoss, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
+import { fit, type FitOptions, type History } from "./fit.ts";
+import { summary } from "./inspect/summary.ts";
+import { checkTensors, fillParameters, readModel, writeModel, type ModelFile } from "./io/model.ts";
+import { normalizeLayer, type LayerDescription } from "./layers/index.ts";
+import type { ParameterBlock } from "./layers/layer.ts";
+import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
+import { normalizeOptimizer, OptimizerState, type Optimizer } from "./optimizer.ts";
+import { Stream } from "./stream.ts";
+import { sizeOf, tensor, type Tensor } from "./tensor.ts";
+import { clipGradients, Trainer, type TrainOptions } from "./train.ts";
+import { expectBoolean, expectInteger, expectNumber, expectOptions, expectRange, expectType } from "./validate.ts";
+
+/** What a network is made from: plain JSON. */
+export interface NetworkConfig {
+  /** `{ tokens: n }`: indices below n, for embedding(); `{ features: n }`: vectors of n numbers. */
+  readonly input: { readonly tokens: number } | { readonly features: number };
+  /** In order from the input to the output; at least one. */
+  readonly layers: readonly LayerDescription[];
+  /** Seed of the weights, of dropout and of the order of examples. Default 0. */
+  readonly seed?: number;
+}
+
+export interface ForwardOptions {
+  /** Initial states, flat as `Network.states` lists them. Default zeros. */
+  readonly state?: Float32Array;
+  /** Length of each sequence where the input is padded. */
+  readonly lengths?: readonly number[] | Int32Array;
+  /** Keep what backward needs, and let dropout act. Default false. */
+  readonly training?: boolean;
+}
+
+export interface ForwardResult {
+  /** [batch, time, outputs], or [batch, outputs] where there is no time; zeros beyond a sequence's length. */
+  readonly output: Tensor;
+  /** Final states, flat as `Network.states` lists them: each sequence's at its own end. */
+  readonly state: Float32Array;
+}
+
+export interface BackwardOptions {
+  /** Gradient of the loss by the final states. Default zeros. */
+  readonly gradState?: Float32Array;
+}
+
+export interface BackwardResult {
+  /** Gradient by the input, in its shape; undefined where the input is tokens. */
+  readonly gradInput: Tensor | undefined;
+  /** Gradient by the initial states. */
+  readonly gradState: Float32Array;
+}
+
+export interface StepOptions {
+  /** Instead of the optimizer's. */
+  readonly learningRate?: number;
+}
+
+/** One state in the flat arrays of states: (batch, units). */
+export interface StateInfo {
+  /** "lstm.h_l0", "lstm.c_l0" … */
+  readonly name: string;
+  readonly units: number;
+}
+
+/** A parameter of a network: its place in the network's memory. */
+export class Parameter {
+  /** PyTorch's name, after the layer's: "lstm.weight_ih_l0". */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly #engine: Engine;
+  readonly #block: ParameterBlock;
+
+  constructor(engine: Engine, block: ParameterBlock) {
+    this.name = block.name;
+    this.shape = block.shape;
+    this.#engine = engine;
+    this.#block = block;
+  }
+
+  /** The values, row-major, as a view of the network's memory. Take it afresh after other calls, and for each write. */
+  get value(): Float32Array {
+    this.#engine.valuesMayChange();
+    return this.#engine.core.view(this.#block.value, this.#block.size);
+  }
+
+  /** The gradient, as a view like `value`. */
+  get gradient(): Float32Array {
+    return this.#engine.core.view(this.#block.gradient, this.#block.size);
+  }
+
+  /** Sets all values. @throws RangeError when the number of elements differs */
+  set(values: ArrayLike<number>): void {
+    expectRange(
+      values.length === this.#block.size,
+      this.name,
+      `${this.#block.size} numbers, shape ${this.shape.join("×")}`,
+      values.length,
+    );
+    this.#engine.core.f32.set(values, this.#block.value >>> 2);
+    this.#engine.valuesChanged();
+  }
+}
+
+/** A network of layers: it runs, learns, streams and is saved. All calls but `fit` are synchronous. */
+export class Network {
+  readonly config: Required<NetworkConfig>;
+  /** All parameters, layer by layer. */
+  readonly parameters: readonly Parameter[];
+  /** The states in the order of the flat arrays, each (batch, units): of each layer h_l0, h_l0_reverse, h_l1 …, then c. */
+  readonly states: readonly StateInfo[];
+  /** Texts that `save` keeps beside the network: a tokenizer as JSON, a scaler, a note. */
+  readonly metadata: Record<string, string> = {};
+  readonly #engine: Engine;
+  readonly #optimizer: OptimizerState;
+  /** The input of the last forward pass. */
+  #input: Values | undefined;
+  /** The engine holds the gradient of a loss of that forward pass. */
+  #hasLoss = false;
+
+  /**
+   * Builds a network with random weights.
+   * @param file for `load`: the weights instead
+   * @throws TypeError, RangeError when the layers do not fit together, or for a wrong option
+   */
+  constructor(config: NetworkConfig, file?: ModelFile) {
+    this.config = normalizeConfig(config);
+    const engine = new Engine(this.config, (parameters) => file && checkTensors(parameters, file));
+    if (file) fillParameters(engine, file);
+    this.#engine = engine;
+    this.#optimizer = new OptimizerState(engine);
+    this.parameters = Object.freeze(engine.parameters.map((block) => new Parameter(engine, block)));
+    this.states = Object.freeze(engine.states.map(({ name, units }) => Object.freeze({ name, units })));
+  }
+
+  /**
+   * A network from the bytes of a safetensors file: one of `save`, or any other, such as PyTorch's, with a description of the
+   * network beside it.
+   * @throws FormatError when the file is damaged or does not fit
+   */
+  static load(bytes: Uint8Array | ArrayBuffer, config?: NetworkConfig): Network {
+    const file = readModel(bytes);
+    const description = config ?? file.description;
+    if (description === undefined) {
+      throw new FormatError("mismatch", "the file has no description of its network: give one as the second argument");
+    }
+    const net = new Network(config ?? checkDescription(description), file);
+    Object.assign(net.metadata, file.metadata);
+    return net;
+  }
+
+  /** The network as the bytes of a safetensors file with PyTorch's names and shapes, the description in its metadata. */
+  save(): Uint8Array<ArrayBuffer> {
+    return writeModel(this.#engine, this.config, this.metadata);
+  }
+
+  /**
+   * Takes over the weights of a safetensors file with the same tensors.
+   * @throws FormatError when the file is damaged or does not fit; the weights are then as before
+   */
+  loadParameters(bytes: Uint8Array | ArrayBuffer): void {
+    const file = readModel(bytes);
+    checkTensors(this.#engine.parameters, file);
+    fillParameters(this.#engine, file);
+  }
+
+  /** The parameter of a name. @throws RangeError when there is none */
+  parameter(name: string): Parameter {
+    const found = this.parameters.find((parameter) => parameter.name === name);
+    if (found) return found;
+    throw new RangeError(
+      `there is no parameter "${name}"; there are ${this.parameters.map((one) => one.name).join(", ")}`,
+    );
+  }
+
+  /**
+   * Runs a batch.
+   * @param input [batch, time, features] numbers or [batch, time] tokens, as the network's `input` says
+   * @throws TypeError, RangeError on the wrong kind, shape or value
+   */
+  forward(input: Input, options: ForwardOptions = {}): ForwardResult {
+    expectOptions("forward", options, ["state", "lengths", "training"]);
+    const { state, lengths, training = false } = options;
+    const engine = this.#engine;
+    const values = readInputs(engine, input, lengths, "input");
+    if (state !== undefined) expectState("state", state, engine.stateSize(values.B));
+    engine.enter(values, expectBoolean("training", training) ? "train" : "run");
+    engine.enterStates(state, "value");
+    engine.forward(training);
+    this.#input = values;
+    this.#hasLoss = false;
+    const finalState = new Float32Array(engine.stateSize(values.B));
+    engine.leaveStates(finalState, "value");
+    return { output: this.#output(values), state: finalState };
+  }
+
+  /** The output of the batch that ran. */
+  #output(values: Values): Tensor {
+    const engine = this.#engine;
+    const { F, time, T } = outputForm(engine, values);
+    const shape = time === "vector" ? [values.B, F] : [values.B, T, F];
+    const output = new Float32Array(sizeOf(shape));
+    engine.leaveRows(output, engine.y, engine.outputRows, F, T);
+    return tensor(output, shape);
+  }
+
+  /**
+   * Loss of the last forward pass with `training: true`, whose gradient `backward()` without an argument then starts from.
+   * @throws Error when there is none, TypeError, RangeError on wrong targets
+   */
+  loss(loss: Loss, targets: Targets): number {
+    const engine = this.#engine;
+    const checked = normalizeLoss(loss);
+    const inputs = this.#lastInput("loss");
+    const values = lossTypes[checked.type].read(checked, targets, outputForm(engine, inputs));
+    engine.enterTargets(values);
+    const { value } = runLoss(engine, checked, { inputs, targets: values });
+    this.#hasLoss = true;
+    return value;
+  }
+
+  /**
+   * Runs backward through the last forward pass, which had `training: true`, and ADDS to the gradients of the parameters.
+   * @param gradOutput gradient of the loss by the output, in its shape; without it, that of the last `loss()`
+   * @throws Error when there is no such forward pass, TypeError, RangeError on a wrong shape
+   */
+  backward(gradOutput?: FeatureInput, options: BackwardOptions = {}): BackwardResult {
+    expectOptions("backward", options, ["gradState"]);
+    const engine = this.#engine;
+    const inputs = this.#lastInput("backward");
+    const { gradState } = options;
+    if (gradState !== undefined) expectState("gradState", gradState, engine.stateSize(inputs.B));
+    if (gradOutput === undefined && !this.#hasLoss) {
+      throw new Error("backward: without gradOutput it starts from loss(): call net.loss(loss, targets) before it");
+    }
+    if (gradOutput !== undefined) {
+      const { F, time, T } = outputForm(engine, inputs);
+      const values = matchTo(readFeatures("gradOutput", gradOutput, F, time), inputs, T);
+      expectFinite(values);
+      engine.enterOutputGradient(values);
+    }
+    engine.enterStates(gradState, "gradient");
+    const wanted = engine.input.kind === "features";
+    const dx = engine.backward(wanted);
+    const state = new Float32Array(engine.stateSize(inputs.B));
+    engine.leaveStates(state, "gradient");
+    return { gradInput: wanted ? this.#inputGradient(dx, inputs) : undefined, gradState: state };
+  }
+
+  #inputGradient(dx: Pointer, { B, T, F, vector }: Values): Tensor {
+    const shape = vector ? [B, F] : [B, T, F];
+    const gradient = new Float32Array(sizeOf(shape));
+    this.#engine.leaveRows(gradient, dx, this.#engine.rows, F, T);
+    return tensor(gradient, shape);
+  }
+
+  #lastInput(call: string): Values {
+    if (this.#engine.canBackward && this.#input) return this.#input;
+    throw new Error(
+      `${call}: there is no forward pass to go back through: call forward(input, { training: true }) before it`,
+    );
+  }
+
+  /** Sets the gradients of all parameters to zero. */
+  zeroGrad(): void {
+    this.#engine.zeroGradients();
+  }
+
+  /**
+   * Scales the gradients so that their norm over all parameters is at most `maxNorm`, as PyTorch's clip_grad_norm_.
+   * @returns the norm from before
+   * @throws NumericError when a gradient is not finite
+   */
+  clipGradNorm(maxNorm: number): number {
+    const clipNorm = expectNumber("maxNorm", maxNorm, Number.MIN_VALUE);
+    return clipGradients(this.#engine, { clipNorm }, this.#optimizer.steps);
+  }
+
+  /** Limits each element of the gradients to ± `limit`. @throws NumericError when a gradient is not finite */
+  clipGradValue(limit: number): void {
+    const clipValue = expectNumber("limit", limit, Number.MIN_VALUE);
+    clipGradients(this.#engine, { clipValue }, this.#optimizer.steps);
+  }
+
+  /**
+   * One step of an optimizer from the gradients. Its state lives in the network: it goes on from step to step while the type of
+   * optimizer stays the same, and starts anew with another.
+   */
+  step(optimizer: Optimizer, options: StepOptions = {}): void {
+    expectOptions("step", options, ["learningRate"]);
+    const checked = normalizeOptimizer(optimizer);
+    this.#optimizer.step(checked, expectNumber("learningRate", options.learningRate ?? checked.learningRate, 0));
+  }
+
+  /**
+   * Outputs for any number of examples, in batches.
+   * @returns [examples, time, outputs], or [examples, outputs] where there is no time; zeros beyond a sequence's length
+   */
+  predict(inputs: Input, options: PredictOptions = {}): Tensor {
+    expectOptions("predict", options, ["lengths", "batchSize"]);
+    const { lengths, batchSize = 64 } = options;
+    expectInteger("batchSize", batchSize, 1);
+    const engine = this.#engine;
+    const values = readInputs(engine, inputs, lengths);
+    const { F, time, T } = outputForm(engine, values);
+    const shape = time === "vector" ? [values.B, F] : [values.B, T, F];
+    const output = new Float32Array(sizeOf(shape));
+    const order = inOrder(values.B);
+    for (let first = 0; first < values.B; first += batchSize) {
+      const examples = order.subarray(first, first + batchSize);
+      engine.enter(values, "run", { examples, start: 0, steps: values.T });
+      engine.enterStates(undefined, "value");
+      engine.forward(false);
+      const part = output.subarray(first * T * F, (first + examples.length) * T * F);
+      engine.leaveRows(part, engine.y, engine.outputRows, F, T);
+    }
+    return tensor(output, shape);
+  }
+
+  /** Loss, and accuracy where targets are classes, over a data set. @throws TypeError, RangeError on wrong data */
+  evaluate(data: TrainingData, options: EvaluateOptions): Evaluation {
+    return evaluate(this.#engine, data, options);
+  }
+
+  /**
+   * Training step by step: each turn of the iterator is one optimizer step.
+   * @throws TypeError, RangeError on wrong data or options, before anything is learnt
+   */
+  train(data: TrainingData, options: TrainOptions): Trainer {
+    return new Trainer(this.#engine, this.config, this.#optimizer, data, options);
+  }
+
+  /**
+   * Training for a number of epochs; the event loop gets its turns.
+   * @returns (rejects with) TypeError, RangeError on wrong data or options, NumericError, or the reason of the abort signal
+   */
+  fit(data: TrainingData, options: FitOptions): Promise<History> {
+    return fit(this.#engine, this.config, this.#optimizer, data, options);
+  }
+
+  /**
+   * A stream: one step at a time, the state carried.
+   * @throws TypeError when the network cannot go one step at a time: a bidirectional layer needs the end first
+   */
+  stream(options: StreamOptions = {}): Stream {
+    expectOptions("stream", options, ["batch"]);
+    const batch = expectInteger("batch", options.batch ?? 1, 1);
+    for (const layer of this.config.layers) {
+      const blocked = ("bidirectional" in layer && layer.bidirectional) || layer.type === "repeat";
+      const why =
+        layer.type === "repeat" ? "repeat() makes many steps of one" : "a bidirectional layer reads the end first";
+      expectType(!blocked, "stream", "a network that goes one step at a time", why);
+    }
+    return new Stream(this.#engine, batch);
+  }
+
+  /** State of the random generator, 64 bytes: dropout and the order of examples depend on it. A copy; may be set. */
+  get randomState(): Uint8Array {
+    return this.#engine.randomState.slice();
+  }
+
+  set randomState(state: Uint8Array) {
+    expectType(state instanceof Uint8Array, "randomState", "a Uint8Array", state);
+    expectRange(state.length === 64, "randomState", "64 bytes", state);
+    this.#engine.randomState.set(state);
+  }
+
+  /** A table of the layers with their outputs and parameters, for people. */
+  summary(): string {
+    return summary(this.#engine, this.config);
+  }
+}
+
+export interface PredictOptions {
+  /** Length of each sequence where the inputs are padded. */
+  readonly lengths?: readonly number[] | Int32Array;
+  /** Examples that run at a time. Default 64. */
+  readonly batchSize?: number;
+}
+
+export interface StreamOptions {
+  /** Sequences side by side. Default 1. */
+  readonly batch?: number;
+}
+
+function normalizeConfig(config: NetworkConfig): Required<NetworkConfig> {
+  expectOptions("Network", config, ["input", "layers", "seed"]);
+  const { input, layers, seed = 0 } = config;
+  expectOptions("input", input, ["tokens", "features"]);
+  const tokens = "tokens" in input;
+  expectType(tokens !== "features" in input, "input", "{ tokens: n } or { features: n }", input);
+  const size = tokens ? expectInteger("tokens", input.tokens, 1) : expectInteger("features", input.features, 1);
+  expectType(Array.isArray(layers), "layers", "an array of layers", layers);
+  expectRange(layers.length > 0, "layers", "at least one layer", layers);
+  return Object.freeze({
+    input: Object.freeze(tokens ? { tokens: size } : { features: size }),
+    layers: Object.freeze(layers.map((layer: unknown, i) => normalizeLayer(`layers[${i}]`, layer))),
+    seed: expectInteger("seed", seed, 0, Number.MAX_SAFE_INTEGER),
+  });
+}
+
+/** A description out of a file: what is wrong with it is the file's fault. */
+function checkDescription(description: unknown): NetworkConfig {
+  try {
+    const { input, layers, seed } = description as NetworkConfig;
+    return normalizeConfig({ input, layers, ...(seed !== undefined && { seed }) });
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new FormatError("malformed", `the file's description of the network is wrong: ${message}`);
+  }
+}
+
+function expectState(name: string, state: unknown, size: number): void {
+  expectType(state instanceof Float32Array, name, "a Float32Array", state);
+  expectRange(state.length === size, name, `${size} numbers, those of Network.states for this batch`, state);
+  const bad = state.findIndex((x) => !Number.isFinite(x));
+  expectRange(bad < 0, name, "finite numbers", state[bad]);
+}

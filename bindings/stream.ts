@@ -1,0 +1,120 @@
+import type { Values } from "./data/values.ts";
+import type { Engine } from "./engine.ts";
+import { FormatError } from "./errors.ts";
+import { expectRange, expectType } from "./validate.ts";
+
+/** First bytes of a snapshot: "unrolled state", version 1. */
+const MAGIC = 0x31535255;
+/** Bytes before the numbers of a snapshot: magic, batch, number of floats, zero. */
+const HEADER = 16;
+
+/**
+ * A network that takes one step at a time and carries its state: the outputs are those of the whole sequence, bit for bit.
+ * A step allocates nothing.
+ */
+export class Stream {
+  /** Sequences side by side. */
+  readonly batch: number;
+  /**
+   * The state that is carried, flat: for each recurrent layer h of all stacked layers and directions, then c, each
+   * (batch, units). It may be copied, replaced by `set`, or kept elsewhere.
+   */
+  readonly state: Float32Array<ArrayBuffer>;
+  readonly #engine: Engine;
+  readonly #x: Values & { data: Float32Array | Int32Array };
+  readonly #output: Float32Array;
+
+  constructor(engine: Engine, batch: number) {
+    const { kind, size } = engine.input;
+    const tokens = kind === "tokens";
+    this.#engine = engine;
+    this.batch = batch;
+    this.state = new Float32Array(engine.stateSize(batch));
+    this.#x = {
+      ...{ name: "x", B: batch, T: 1, F: tokens ? 1 : size, vector: true, lengths: undefined },
+      data: tokens ? new Int32Array(batch) : new Float32Array(batch * size),
+    };
+    this.#output = new Float32Array(batch * engine.output.size);
+  }
+
+  /**
+   * One step for each sequence.
+   * @param x (batch, features) numbers, or (batch) tokens; for one sequence a single token too
+   * @returns outputs (batch, outputs), in an array that the next step overwrites: copy what you keep
+   * @throws TypeError, RangeError on the wrong kind, size or value; the state is then as before
+   */
+  step(x: Float32Array | Int32Array | number): Float32Array {
+    const engine = this.#engine;
+    this.#take(x);
+    engine.enter(this.#x, "run");
+    engine.enterStates(this.state, "value");
+    engine.forward(false);
+    engine.leaveStates(this.state, "value");
+    engine.leaveRows(this.#output, engine.y, engine.outputRows, engine.output.size, 1);
+    return this.#output;
+  }
+
+  /** Checks x and puts it in its place. */
+  #take(x: Float32Array | Int32Array | number): void {
+    const data = this.#x.data;
+    if (data instanceof Int32Array) {
+      const { size } = this.#engine.input;
+      if (typeof x === "number" && this.batch === 1) data[0] = expectToken(x, size);
+      else {
+        expectType(x instanceof Int32Array, "x", "an Int32Array of tokens", x);
+        expectRange(x.length === data.length, "x", `${data.length} tokens, one a sequence`, x);
+        for (let i = 0; i < x.length; i++) data[i] = expectToken(x[i]!, size);
+      }
+      return;
+    }
+    expectType(x instanceof Float32Array, "x", "a Float32Array", x);
+    expectRange(x.length === data.length, "x", `${data.length} numbers, shape [batch, features]`, x);
+    for (let i = 0; i < x.length; i++) {
+      if (!Number.isFinite(x[i])) throw new RangeError(`"x" expected finite numbers, got ${x[i]!} at ${i}`);
+    }
+    data.set(x);
+  }
+
+  /** Back to a state of zeros. */
+  reset(): void {
+    this.state.fill(0);
+  }
+
+  /** The state as bytes, to be kept and given to `restore` of a stream of the same network and batch. */
+  snapshot(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(HEADER + this.state.byteLength);
+    new Uint32Array(bytes.buffer, 0, 3).set([MAGIC, this.batch, this.state.length]);
+    new Float32Array(bytes.buffer, HEADER).set(this.state);
+    return bytes;
+  }
+
+  /**
+   * Puts the state of a snapshot in place.
+   * @throws FormatError when the bytes are no snapshot, or one of another network or batch; the state is then as before
+   */
+  restore(bytes: Uint8Array): void {
+    expectType(bytes instanceof Uint8Array, "bytes", "a Uint8Array", bytes);
+    const copy = bytes.slice();
+    if (copy.length < HEADER)
+      throw new FormatError("truncated", `a snapshot has at least ${HEADER} bytes, got ${copy.length}`);
+    const [magic, batch, length] = new Uint32Array(copy.buffer, 0, 3);
+    if (magic !== MAGIC) throw new FormatError("malformed", "the bytes are no snapshot of a stream");
+    if (batch !== this.batch || length !== this.state.length) {
+      const expected = `batch ${this.batch} and ${this.state.length} numbers`;
+      throw new FormatError(
+        "mismatch",
+        `the snapshot expected ${expected}, got batch ${batch!} and ${length!} numbers`,
+      );
+    }
+    if (copy.length !== HEADER + this.state.byteLength) {
+      const expected = `${HEADER + this.state.byteLength} bytes`;
+      throw new FormatError("truncated", `the snapshot expected ${expected}, got ${copy.length}`);
+    }
+    this.state.set(new Float32Array(copy.buffer, HEADER));
+  }
+}
+
+function expectToken(token: number, size: number): number {
+  if (Number.isInteger(token) && token >= 0 && token < size) return token;
+  throw new RangeError(`"x" expected tokens from 0 to ${size - 1}, got ${token}`);
+}
