@@ -1,5 +1,5 @@
 // y = φ(a), row by row, and da = dy∘φ'(a). The kinds are numbered by their place in the table of bindings/activation.ts;
-// the definitions are PyTorch's. Up to LOG_SOFTMAX φ' follows from y alone, and a need not be kept.
+// the definitions are PyTorch's. Up to SOFTMAX φ' follows from y alone, and a need not be kept.
 import * as math from "./math";
 import { bytes, muladd, padded, sum } from "./simd";
 
@@ -31,7 +31,7 @@ const SELU_ALPHA: f32 = 1.6732632423543772;
 const GELU_FACTOR: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
-/** y = φ(a), rows (N, F) stride padded(F); y may be a. */
+/** y = φ(a), rows (N, F) stride padded(F); y may be a, but for logSoftmax. */
 export function activationForward(y: usize, a: usize, N: i32, F: i32, kind: i32, alpha: f32): void {
   const P = padded(F);
   if (kind == SOFTMAX || kind == LOG_SOFTMAX) {
@@ -45,10 +45,12 @@ export function activationForward(y: usize, a: usize, N: i32, F: i32, kind: i32,
     if (y != a) memory.copy(y, a, bytes(N * P));
     return;
   }
-  for (const end = y + bytes(N * P); y < end; y += 16, a += 16) v128.store(y, value(v128.load(a), kind, alpha));
+  if (kind == SIGMOID) math.sigmoidArray(y, a, N * P);
+  else if (kind == TANH) math.tanhArray(y, a, N * P);
+  else for (const end = y + bytes(N * P); y < end; y += 16, a += 16) v128.store(y, value(v128.load(a), kind, alpha));
 }
 
-/** dy becomes da, rows (N, F) stride padded(F), from y = φ(a) and, beyond LOG_SOFTMAX, a. */
+/** dy becomes da, rows (N, F) stride padded(F), from y = φ(a) and, beyond SOFTMAX, a. */
 export function activationBackward(dy: usize, y: usize, a: usize, N: i32, F: i32, kind: i32, alpha: f32): void {
   const P = padded(F);
   if (kind == LINEAR) return;
@@ -66,7 +68,7 @@ export function activationBackward(dy: usize, y: usize, a: usize, N: i32, F: i32
 
 // Calls instead of copies: the many kinds below are not worth their size in line.
 
-function exp(x: v128): v128 {
+export function exp(x: v128): v128 {
   return math.exp(x);
 }
 
@@ -74,7 +76,7 @@ function tanh(x: v128): v128 {
   return math.tanh(x);
 }
 
-function sigmoid(x: v128): v128 {
+export function sigmoid(x: v128): v128 {
   return math.sigmoid(x);
 }
 
@@ -147,8 +149,6 @@ function mishGate(x: v128): v128 {
 // prettier-ignore
 function value(x: v128, kind: i32, alpha: f32): v128 {
   switch (kind) {
-    case SIGMOID: return sigmoid(x);
-    case TANH: return tanh(x);
     case RELU: return f32x4.pmax(x, splat(0));
     case LEAKY_RELU: return wherePositive(x, x, f32x4.mul(splat(alpha), x));
     case ELU: return wherePositive(x, x, f32x4.mul(splat(alpha), expm1(f32x4.pmin(x, splat(0)))));
@@ -219,36 +219,38 @@ function slope(x: v128, y: v128, kind: i32, alpha: f32): v128 {
   }
 }
 
+const MASKS = memory.data<i32>([-1, -1, -1, -1, 0, 0, 0, 0], 16);
+
+/** All bits of the lanes that are among the `rest` elements that are left. */
+// @ts-ignore: decorator
+@inline function maskOf(rest: i32): v128 {
+  return v128.load(MASKS + bytes(4 - min(4, rest)));
+}
+
 /** Largest of n elements; NaN only if all are. */
 // @ts-ignore: decorator
 @inline function maxRow(x: usize, n: i32): f32 {
-  let m = splat(-Infinity);
-  let i = 0;
-  for (; i + 4 <= n; i += 4) m = f32x4.pmax(m, v128.load(x + bytes(i)));
-  let high = max(
+  const lowest = splat(-Infinity);
+  let m = lowest;
+  for (let i = 0; i < n; i += 4) {
+    m = f32x4.pmax(m, v128.bitselect(v128.load(x + bytes(i)), lowest, maskOf(n - i)));
+  }
+  return max(
     max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
     max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
   );
-  for (; i < n; i++) high = max(high, load<f32>(x + bytes(i)));
-  return high;
 }
 
-/** y = exp(x − max x) with zeros in the padding; returns the sum. */
+/** y = exp(x − high) with zeros in the padding; returns the sum. */
 // @ts-ignore: decorator
 @inline function expRow(y: usize, x: usize, n: i32, high: f32): f32 {
   let total = splat(0);
-  let i = 0;
-  for (; i + 4 <= n; i += 4) {
-    const e = math.exp(f32x4.sub(v128.load(x + bytes(i)), splat(high)));
+  for (let i = 0; i < n; i += 4) {
+    const e = v128.and(math.exp(f32x4.sub(v128.load(x + bytes(i)), splat(high))), maskOf(n - i));
     v128.store(y + bytes(i), e);
     total = f32x4.add(total, e);
   }
-  if (i == n) return sum(total);
-  v128.store(y + bytes(i), exp(f32x4.sub(v128.load(x + bytes(i)), splat(high))));
-  let rest = sum(total);
-  for (let k = i; k < n; k++) rest += load<f32>(y + bytes(k));
-  for (let k = n; k < i + 4; k++) store<f32>(y + bytes(k), 0);
-  return rest;
+  return sum(total);
 }
 
 /** y = softmax(x) of n elements with zeros in the padding; returns log Σ exp(x). */
@@ -260,20 +262,10 @@ export function softmaxRow(y: usize, x: usize, n: i32): f32 {
   return high + Mathf.log(total);
 }
 
-/** y = x − log Σ exp(x) */
+/** y = x − log Σ exp(x), with zeros in the padding; not in place. */
 function logSoftmaxRow(y: usize, x: usize, n: i32): void {
-  const high = maxRow(x, n);
-  let total: f32 = 0;
-  for (let i = 0; i < n; i += 4) {
-    const e = exp(f32x4.sub(v128.load(x + bytes(i)), splat(high)));
-    total += f32x4.extract_lane(e, 0);
-    if (i + 1 < n) total += f32x4.extract_lane(e, 1);
-    if (i + 2 < n) total += f32x4.extract_lane(e, 2);
-    if (i + 3 < n) total += f32x4.extract_lane(e, 3);
-  }
-  const shift = high + Mathf.log(total);
+  const shift = softmaxRow(y, x, n);
   for (let i = 0; i < n; i++) store<f32>(y + bytes(i), load<f32>(x + bytes(i)) - shift);
-  for (let i = n; i < padded(n); i++) store<f32>(y + bytes(i), 0);
 }
 
 /** da = y∘(dy − Σ dy∘y) */

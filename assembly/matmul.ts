@@ -223,7 +223,7 @@ function packBlock(panels: usize, x: usize, ldx: i32, N: i32, kc: i32): void {
   }
 }
 
-/** dW (mc, N) += pairs·panels */
+/** dW (mc, N) += pairs·panels. A tile that is not whole is computed aside, and what belongs to dW is added one by one. */
 function addBlock(dW: usize, pairs: usize, panels: usize, mc: i32, N: i32, kc: i32): void {
   const stride = bytes(N);
   let width = 0;
@@ -233,18 +233,20 @@ function addBlock(dW: usize, pairs: usize, panels: usize, mc: i32, N: i32, kc: i
     let c = dW + bytes(j);
     let a = pairs;
     for (let i = 0; i < mc; i += 2, c += stride * 2, a += bytes(kc) * 2) {
-      if (width == 16 && i + 2 <= mc && j + 16 <= N) tile2x16(c, stride, c, stride, a, 4, 8, b, kc);
-      else addEdge(c, a, b, width, min(2, mc - i), min(width, N - j), N, kc);
+      const whole = i + 2 <= mc && j + width <= N;
+      const to = whole ? c : EDGE;
+      const next = whole ? stride : bytes(width);
+      const from = whole ? c : ZEROS;
+      const fromNext = whole ? stride : 0;
+      if (width == 16) tile2x16(to, next, from, fromNext, a, 4, 8, b, kc);
+      else if (width == 8) tile2x8(to, next, from, fromNext, a, 4, 8, b, kc);
+      else tile2x4(to, next, from, fromNext, a, 4, 8, b, kc);
+      if (!whole) addEdge(c, width, min(2, mc - i), min(width, N - j), N);
     }
   }
 }
 
-/** A tile of which only `rows` by `columns` belong to dW: computed aside, then added one by one. */
-function addEdge(c: usize, a: usize, b: usize, width: i32, rows: i32, columns: i32, N: i32, kc: i32): void {
-  const next = bytes(width);
-  if (width == 16) tile2x16(EDGE, next, ZEROS, 0, a, 4, 8, b, kc);
-  else if (width == 8) tile2x8(EDGE, next, ZEROS, 0, a, 4, 8, b, kc);
-  else tile2x4(EDGE, next, ZEROS, 0, a, 4, 8, b, kc);
+function addEdge(c: usize, width: i32, rows: i32, columns: i32, N: i32): void {
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       const p = c + bytes(i * N + j);

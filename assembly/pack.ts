@@ -89,8 +89,7 @@ export function packRows(panels: usize, w: usize, G: i32, H: i32, N: i32): void 
 }
 
 /** `rows` rows of x (stride ld) into one panel: the first `valid` of its `width` columns, the others zero. */
-// @ts-ignore: decorator
-@inline export function packColumns(to: usize, x: usize, ld: i32, rows: i32, width: i32, valid: i32): void {
+export function packColumns(to: usize, x: usize, ld: i32, rows: i32, width: i32, valid: i32): void {
   const stride = bytes(ld);
   if (valid == 16) {
     for (let k = 0; k < rows; k++, to += 64, x += stride) {
@@ -110,8 +109,7 @@ export function packRows(panels: usize, w: usize, G: i32, H: i32, N: i32): void 
  * Rows of the columns [0, M) of x (K, ·) stride ld, two columns side by side: pairs [⌈M/2⌉][K][2], the left-hand side of
  * the weight gradient. M is taken as padded(M), and x has that many columns.
  */
-// @ts-ignore: decorator
-@inline export function packPairs(pairs: usize, x: usize, ld: i32, M: i32, K: i32): void {
+export function packPairs(pairs: usize, x: usize, ld: i32, M: i32, K: i32): void {
   const stride = bytes(ld);
   const pair = bytes(K) * 2;
   for (let m = 0; m < M; m += 4, pairs += pair * 2, x += 16) {

@@ -21,8 +21,7 @@ export function rowsOf(batchSizes: usize, T: i32): i32 {
 }
 
 /** One row of n elements, and zeros in its padding. */
-// @ts-ignore: decorator
-@inline function copyRow(y: usize, x: usize, n: i32): void {
+function copyRow(y: usize, x: usize, n: i32): void {
   const end = x + bytes(n);
   for (; x + 16 <= end; x += 16, y += 16) v128.store(y, v128.load(x));
   if (x == end) return;
@@ -32,8 +31,7 @@ export function rowsOf(batchSizes: usize, T: i32): i32 {
 }
 
 /** One row of n elements, and nothing beyond it. */
-// @ts-ignore: decorator
-@inline function copyExact(y: usize, x: usize, n: i32): void {
+function copyExact(y: usize, x: usize, n: i32): void {
   const end = x + bytes(n);
   for (; x + 16 <= end; x += 16, y += 16) v128.store(y, v128.load(x));
   for (; x < end; x += 4, y += 4) store<i32>(y, load<i32>(x));
@@ -128,8 +126,7 @@ export function lastBackward(dx: usize, dy: usize, batchSizes: usize, T: i32, F:
   }
 }
 
-// @ts-ignore: decorator
-@inline function addExact(y: usize, x: usize, n: i32): void {
+function addExact(y: usize, x: usize, n: i32): void {
   for (const end = x + bytes(n); x < end; x += 4, y += 4) store<f32>(y, load<f32>(y) + load<f32>(x));
 }
 

@@ -1,20 +1,9 @@
 // Operations over flat arrays and over rows. n is a multiple of 4 unless said otherwise.
-import { bytes, muladd } from "./simd";
+import { bytes } from "./simd";
 
 /** y = 0, any n. */
 export function zero(y: usize, n: i32): void {
   memory.fill(y, 0, bytes(n));
-}
-
-/** y = x, any n; the two may overlap. */
-export function copy(y: usize, x: usize, n: i32): void {
-  memory.copy(y, x, bytes(n));
-}
-
-/** y += a·x */
-export function axpy(y: usize, x: usize, a: f32, n: i32): void {
-  const factor = f32x4.splat(a);
-  for (const end = y + bytes(n); y < end; y += 16, x += 16) v128.store(y, muladd(v128.load(y), factor, v128.load(x)));
 }
 
 /** y *= a */

@@ -10,7 +10,7 @@ const table = {
   tanh: {},
   relu: {},
   softmax: {},
-  logSoftmax: {},
+  logSoftmax: { keepsInput: true },
   leakyRelu: { keepsInput: true, alpha: 0.01 },
   elu: { keepsInput: true, alpha: 1 },
   selu: { keepsInput: true },

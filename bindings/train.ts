@@ -11,7 +11,7 @@ import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType }
 export interface TrainOptions {
   readonly loss: Loss;
   readonly optimizer: Optimizer;
-  /** Passes over the data. Default 1. */
+  /** Passes over the data; Infinity to go on until the caller stops. Default 1. */
   readonly epochs?: number;
   /** Examples in a batch. Default 32. */
   readonly batchSize?: number;
@@ -173,7 +173,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
 
 function checkOptions(options: TrainOptions): TrainOptions {
   const { epochs, batchSize, shuffle, clipNorm, clipValue, truncate, learningRate, resume } = options;
-  if (epochs !== undefined) expectInteger("epochs", epochs, 0);
+  if (epochs !== undefined && epochs !== Infinity) expectInteger("epochs", epochs, 0);
   if (batchSize !== undefined) expectInteger("batchSize", batchSize, 1);
   if (shuffle !== undefined) expectBoolean("shuffle", shuffle);
   if (clipNorm !== undefined) expectNumber("clipNorm", clipNorm, Number.MIN_VALUE);
