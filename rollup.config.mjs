@@ -101,7 +101,7 @@ function licenseOf(directory) {
   );
 }
 
-const typescript = () => esbuild({ target: "es2022", tsconfig: false });
+const typescript = () => esbuild({ target: "es2022", tsconfig: false, loaders: { ".json": "json" } });
 const watch = { exclude: "dist/**" };
 
 /** @type {import("rollup").RollupOptions[]} */

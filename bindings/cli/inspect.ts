@@ -1,0 +1,79 @@
+import type { Command } from "commander";
+import { FormatError, Network } from "../index.ts";
+import { describeTraining } from "./checkpoint.ts";
+import { about } from "./errors.ts";
+import { readBytes } from "./files.ts";
+import { readHeader, type Header, type TensorEntry } from "./header.ts";
+import { tokenizerOf } from "./model.ts";
+import { countOf, formatBytes } from "./text.ts";
+
+/** Adds `unrolled inspect`. */
+export function addInspect(program: Command): void {
+  program
+    .command("inspect")
+    .summary("show what is in a model or a checkpoint")
+    .description(
+      "Shows what is in a file: the network, its tensors, its tokenizer, and for a checkpoint where the training is. " +
+        "Of a safetensors file without our description, such as PyTorch's, it lists the tensors.",
+    )
+    .argument("<model>", "a model, a checkpoint, or any safetensors file")
+    .addHelpText("after", "\nExample:\n  $ unrolled inspect play.safetensors")
+    .action(run);
+}
+
+function run(path: string): void {
+  const bytes = readBytes(path);
+  const sections = about(path, () => describe(bytes));
+  process.stdout.write(`${[`${path}: ${formatBytes(bytes.length)}`, ...sections].join("\n\n")}\n`);
+}
+
+function describe(bytes: Uint8Array): string[] {
+  const net = readNetwork(bytes); // which checks the whole file: the header can be trusted after it
+  const { tensors, metadata } = readHeader(bytes);
+  const network = net
+    ? [net.summary(), describeSettings(net), ...describeTraining(metadata)]
+    : ["no description of a network, only tensors"];
+  return [...network, describeTensors(tensors), describeMetadata(metadata)];
+}
+
+/** The network of a file; undefined if a sound file does not describe one. */
+function readNetwork(bytes: Uint8Array): Network | undefined {
+  try {
+    return Network.load(bytes);
+  } catch (error) {
+    const isSound = error instanceof FormatError && error.code === "mismatch";
+    if (isSound && readHeader(bytes).metadata.unrolled === undefined) return undefined;
+    throw error;
+  }
+}
+
+function describeSettings(net: Network): string {
+  const tokenizer = tokenizerOf(net);
+  return [
+    `seed: ${net.config.seed}`,
+    `tokenizer: ${tokenizer ? countOf(tokenizer.size, tokenizer.kind) : "none"}`,
+  ].join("\n");
+}
+
+function describeTensors(tensors: readonly TensorEntry[]): string {
+  const rows = tensors.map(({ name, dtype, shape, size }) => [name, dtype, shapeText(shape), formatBytes(size)]);
+  const table = [["tensor", "type", "shape", "size"], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]!.length)));
+  return table
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function shapeText(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}
+
+function describeMetadata(metadata: Header["metadata"]): string {
+  const keys = Object.keys(metadata);
+  return `metadata: ${keys.length === 0 ? "none" : keys.join(", ")}`;
+}
