@@ -5,6 +5,7 @@ import { bytes } from "./simd";
 
 /** y, mask, x: n elements, a multiple of 4. */
 export function dropoutForward(y: usize, mask: usize, x: usize, n: i32, rate: f32): void {
+  assert(rate >= 0 && rate < 1, "rate must be in [0, 1)");
   const limit = f32x4.splat(rate);
   const kept = f32x4.splat(1 / (1 - rate));
   for (const end = y + bytes(n); y < end; y += 16, mask += 16, x += 16) {

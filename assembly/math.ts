@@ -66,7 +66,7 @@ const TABLE = memory.data<f32>([
   return f32x4.mul(first, i32x4.add(i32x4.shl(i32x4.sub(n, half), 23), one));
 }
 
-/** tanh x = −expm1(−2|x|) / (1 + exp(−2|x|)) with the sign of x; exact for tiny x. */
+/** tanh x = −expm1(−2|x|) / (1 + exp(−2|x|)) with the sign of x, that of zero too; exact for tiny x. */
 // @ts-ignore: decorator
 @inline export function tanh(x: v128): v128 {
   const sign = constant(SIGN);
@@ -79,10 +79,10 @@ const TABLE = memory.data<f32>([
   const scale = i32x4.add(i32x4.shl(t, 23), one); // 2^n
   const scaled = f32x4.mul(scale, p);
   const y = f32x4.div(
-    f32x4.add(scaled, f32x4.sub(scale, one)),
+    f32x4.sub(f32x4.sub(one, scale), scaled),
     f32x4.add(scaled, f32x4.add(scale, one)),
   );
-  return v128.xor(y, v128.andnot(sign, x));
+  return v128.or(y, v128.and(sign, x));
 }
 
 /** σ(x) = (x < 0 ? e : 1) / (1 + e), e = exp(−|x|). */

@@ -150,6 +150,7 @@ const ZEROS = memory.data(64, 16);
  * a (M, K) stride lda · panels of B (K, N)
  */
 export function matmul(c: usize, ldc: i32, ci: usize, ldci: i32, a: usize, lda: i32, panels: usize, M: i32, N: i32, K: i32): void {
+  assert((N & 3) == 0, "N must be a multiple of 4");
   const strideC = bytes(ldc);
   const strideCi = ci ? bytes(ldci) : 0;
   const strideA = bytes(lda);
