@@ -1,8 +1,9 @@
 import { expectNumber, expectOneOf, expectOptions } from "./validate.ts";
 
 /**
- * The activations in the order of the numbers in assembly/activation.ts. `keepsInput`: the slope needs the value before
- * activation; `alpha`: the default of the one parameter that some have (the slope of leakyRelu below 0, the depth of elu).
+ * The activations in the order of the numbers in assembly/activation.ts. `keepsInput`: the value before activation stays,
+ * because the slope needs it, or logSoftmax, which does not work in place; `alpha`: the default of the one parameter that some
+ * have (the slope of leakyRelu below 0, the depth of elu).
  */
 const table = {
   linear: {},

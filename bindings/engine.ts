@@ -2,6 +2,7 @@ import { Arena, Core, padded, type Pointer } from "./core/core.ts";
 import type { Time, Values } from "./data/values.ts";
 import { layerTypes, type LayerDescription } from "./layers/index.ts";
 import { Rows, type Builder, type Layer, type ParameterBlock, type Shape, type StateBuffer } from "./layers/layer.ts";
+import { show } from "./validate.ts";
 
 /** What the engine is built from. */
 export interface EngineConfig {
@@ -66,16 +67,18 @@ export class Engine {
   #packedBackward = false;
 
   /**
-   * @param check sees the parameters before memory is taken for them, and may refuse
+   * @param check sees each parameter before any memory is taken, and may refuse
    */
-  constructor(config: EngineConfig, check?: (parameters: readonly ParameterBlock[]) => void) {
+  constructor(config: EngineConfig, check?: (parameter: ParameterBlock) => void) {
     const parameters: ParameterBlock[] = [];
-    const { input, layers, inputTime } = buildLayers(config, this.core, this.#shared, parameters);
+    const { input, layers, inputTime } = buildLayers(config, this.core, this.#shared, (parameter) => {
+      check?.(parameter);
+      parameters.push(parameter);
+    });
     this.input = input;
     this.inputTime = inputTime;
     this.layers = layers;
     this.parameters = parameters;
-    check?.(parameters);
     this.output = layers.at(-1)?.output ?? input;
     this.states = layers.flatMap(({ name, states }) =>
       states.map((state) => Object.assign(state, { name: `${name}.${state.label}` })),
@@ -114,9 +117,16 @@ export class Engine {
 
   /** Makes room for optimiser slots; the last batch is gone then. */
   reserveSlots(count: number): void {
-    if (count <= this.#slots) return;
-    this.#slots = count;
-    this.#layOut();
+    const before = this.#slots;
+    if (count <= before) return;
+    try {
+      this.#slots = count;
+      this.#layOut();
+    } catch (error) {
+      this.#slots = before;
+      this.#layOut();
+      throw error;
+    }
   }
 
   /** To be called where a parameter may be changed: the weights are packed again. */
@@ -166,7 +176,7 @@ export class Engine {
     const N = lengths ? lengths.reduce((a, b) => a + b, 0) : B * T;
     this.#order = arena.floats(B);
     Object.assign(this.rows, { N, T, B, batchSizes: arena.floats(T) });
-    this.#x = arena.floats(N * padded(this.input.size));
+    this.#x = arena.floats(N * padded(this.#inputWidth));
     this.#shared.scratch = training ? arena.floats(Math.max(0, ...this.layers.map((layer) => layer.scratch()))) : 0;
     this.outputRows = this.layers.reduce((rows, layer) => layer.plan(arena, rows, training), this.rows);
     const out = this.outputRows;
@@ -174,13 +184,18 @@ export class Engine {
     this.targets = arena.floats(outputs);
     this.dOutput = arena.floats(outputs);
     this.classWeights = arena.floats(padded(this.output.size));
-    const widest = Math.max(B * T * this.input.size, out.B * out.T * this.output.size, this.stateSize(B));
+    const widest = Math.max(B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B));
     this.#staging = arena.floats(widest);
     // Vectors may be read past the end of the last row.
     this.core.reserve(arena.next + 64);
     this.#writeOrder(B, T, lengths);
     this.#lengths = lengths;
     Object.assign(this.#planned, { B, T, purpose });
+  }
+
+  /** Words of one step of the input. */
+  get #inputWidth(): number {
+    return this.input.kind === "tokens" ? 1 : this.input.size;
   }
 
   /** Longest sequence first, equal ones as they came; see assembly/sequence.ts. */
@@ -290,8 +305,13 @@ export class Engine {
   }
 }
 
-/** Builds the layers one after another, each from the shape that the one before gives. */
-function buildLayers(config: EngineConfig, core: Core, shared: { scratch: Pointer }, parameters: ParameterBlock[]) {
+/** Builds the layers one after another, each from the shape that the one before gives; `add` gets each parameter. */
+function buildLayers(
+  config: EngineConfig,
+  core: Core,
+  shared: { scratch: Pointer },
+  add: (parameter: ParameterBlock) => void,
+) {
   let inputTime: Time = "input";
   const tokens = "tokens" in config.input;
   const size = "tokens" in config.input ? config.input.tokens : config.input.features;
@@ -303,7 +323,10 @@ function buildLayers(config: EngineConfig, core: Core, shared: { scratch: Pointe
     reverseFrom: size,
   };
   let shape = input;
+  let offset = 0;
   const names = layerNamesOf(config.layers);
+  names.filter((name) => name !== "").forEach(once());
+  const claim = once();
   const layers = config.layers.map((description, i) => {
     const name = names[i]!;
     const builder: Builder = {
@@ -312,17 +335,19 @@ function buildLayers(config: EngineConfig, core: Core, shared: { scratch: Pointe
       input: shape,
       shared,
       declare(parameter, parameterShape, initialize) {
-        const before = parameters.at(-1);
         const block: ParameterBlock = {
+          layer: i,
           name: name === "" ? parameter : `${name}.${parameter}`,
           shape: Object.freeze([...parameterShape]),
           size: parameterShape.reduce((a, b) => a * b, 1),
-          offset: before ? before.offset + before.size : 0,
+          offset,
           value: 0,
           gradient: 0,
           initialize,
         };
-        parameters.push(block);
+        offset += block.size;
+        claim(block.name);
+        add(block);
         return block;
       },
       requireTime(time) {
@@ -337,10 +362,16 @@ function buildLayers(config: EngineConfig, core: Core, shared: { scratch: Pointe
     return layer;
   });
   if (shape.kind === "tokens") throw new TypeError('"layers" expected embedding() first, because the input is tokens');
-  const distinct = new Set(parameters.map(({ name }) => name));
-  if (distinct.size < parameters.length)
-    throw new RangeError('"layers": two layers have the same "name": give each its own');
   return { input, layers, inputTime: inputTime as Time };
+}
+
+/** Refuses a name that it has seen. */
+function once(): (name: string) => void {
+  const seen = new Set<string>();
+  return (name) => {
+    if (seen.has(name)) throw new RangeError(`"layers": two layers have the "name" ${show(name)}: give each its own`);
+    seen.add(name);
+  };
 }
 
 function timeError(layer: string, given: string, needed: string): never {

@@ -15,7 +15,7 @@ export interface EvaluateOptions {
 export interface Evaluation {
   /** The loss over all data; in nats for the cross-entropies. */
   readonly loss: number;
-  /** Share of targets at which the largest output stands; only where targets are classes. */
+  /** Share of the targets that count at which the largest output stands; only where targets are classes. */
   readonly accuracy?: number;
 }
 
@@ -35,22 +35,25 @@ export function evaluateDataset(
   const order = inOrder(dataset.inputs.B);
   const isClasses = dataset.targets.data instanceof Int32Array;
   const carried = new Float32Array(engine.stateSize(Math.min(options.batchSize, dataset.inputs.B)));
-  let [sum, weight, correct, rows] = [0, 0, 0, 0];
+  let [sum, weight, correct, counted] = [0, 0, 0, 0];
   for (let k = 0; k < batches.count; k++) {
     const { selection, begins } = batches.at(k, order);
     const state = carried.subarray(0, engine.stateSize(selection.examples.length));
     engine.enter(dataset.inputs, "evaluate", selection);
     engine.enterStates(begins ? undefined : state, "value");
-    engine.enterTargets(dataset.targets, selection);
     engine.forward(false);
+    engine.enterTargets(dataset.targets, selection);
     engine.leaveStates(state, "value");
     const result = runLoss(engine, loss, dataset);
     sum += result.sum;
     weight += result.weight;
-    if (isClasses) [correct, rows] = [correct + countCorrect(engine, loss), rows + engine.outputRows.N];
+    if (!isClasses) continue;
+    const count = countCorrect(engine, loss);
+    [correct, counted] = [correct + count.correct, counted + count.counted];
   }
   const mean = weight > 0 ? sum / weight : 0;
-  return { loss: loss.reduction === "sum" ? sum : mean, ...(isClasses && { accuracy: correct / rows }) };
+  const accuracy = counted > 0 ? correct / counted : 0;
+  return { loss: loss.reduction === "sum" ? sum : mean, ...(isClasses && { accuracy }) };
 }
 
 export function evaluate(engine: Engine, data: TrainingData, options: EvaluateOptions): Evaluation {

@@ -1,6 +1,8 @@
 import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
-import type { Engine, EngineConfig } from "./engine.ts";
+import { expectTruncatable } from "./data/batches.ts";
+import type { Engine } from "./engine.ts";
 import { evaluateDataset, type Evaluation } from "./evaluate.ts";
+import type { ModelHead } from "./io/model.ts";
 import { normalizeLoss, type Loss } from "./loss.ts";
 import type { OptimizerState } from "./optimizer.ts";
 import { Trainer, trainOptionNames, type StepReport, type TrainOptions } from "./train.ts";
@@ -59,7 +61,7 @@ const fitOptionNames = [
 /** Trains for a number of epochs. See FitOptions. */
 export async function fit(
   engine: Engine,
-  config: EngineConfig,
+  head: ModelHead,
   state: OptimizerState,
   data: TrainingData,
   options: FitOptions,
@@ -68,24 +70,24 @@ export async function fit(
   const { validation, earlyStopping, signal, onStep, onEpoch, yieldEvery = 8, ...trainOptions } = options;
   checkFitOptions(options);
   const loss = normalizeLoss(options.loss);
-  const dataset = validation && readDataset(engine, loss, validation);
-  const trainer = new Trainer(engine, config, state, data, trainOptions);
-  let stoppedEarly = false;
+  const dataset = validation === undefined ? undefined : readDataset(engine, loss, validation, "validation");
+  if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset.inputs);
+  signal?.throwIfAborted();
+  const trainer = new Trainer(engine, head, state, data, trainOptions);
   for (;;) {
-    if (closedEpochs(trainer) < trainer.progress.epoch) {
+    if (epochIsDue(trainer)) {
       const evaluation = dataset && evaluateEpoch(engine, loss, dataset, trainOptions);
       const report = closeEpoch(engine, trainer, evaluation, earlyStopping);
       onEpoch?.(report, trainer);
-      stoppedEarly = earlyStopping !== undefined && (trainer.progress.fit.waited ?? 0) >= earlyStopping.patience;
     }
     signal?.throwIfAborted();
-    const step = stoppedEarly ? undefined : trainer.next().value;
+    const step = isExhausted(trainer, earlyStopping) ? undefined : trainer.next().value;
     if (!step) break;
     onStep?.(step, trainer);
     if (step.step % yieldEvery === 0) await nextTurn();
   }
   if (earlyStopping && earlyStopping.restoreBest !== false) restoreBest(engine, trainer);
-  return summarize(trainer, earlyStopping, stoppedEarly);
+  return summarize(trainer, earlyStopping);
 }
 
 function checkFitOptions({ earlyStopping, signal, onStep, onEpoch, yieldEvery }: FitOptions): void {
@@ -100,9 +102,13 @@ function checkFitOptions({ earlyStopping, signal, onStep, onEpoch, yieldEvery }:
   if (earlyStopping.restoreBest !== undefined) expectBoolean("earlyStopping.restoreBest", earlyStopping.restoreBest);
 }
 
-/** Epochs that have been measured; the trainer may be one further, when it was resumed between step and measurement. */
-function closedEpochs({ progress }: Trainer): number {
-  return progress.fit.history?.loss.length ?? 0;
+/** Whether an epoch has ended and is not measured yet; a run may be resumed just there. */
+function epochIsDue({ progress: { epoch, batch, fit } }: Trainer): boolean {
+  return batch === 0 && (fit.measured ?? 0) < epoch;
+}
+
+function isExhausted({ progress }: Trainer, earlyStopping: EarlyStopping | undefined): boolean {
+  return earlyStopping !== undefined && (progress.fit.waited ?? 0) >= earlyStopping.patience;
 }
 
 function evaluateEpoch(engine: Engine, loss: Loss, dataset: Dataset, options: TrainOptions): Evaluation {
@@ -119,7 +125,8 @@ function closeEpoch(
   const { progress } = trainer;
   progress.fit.history ??= { loss: [], validationLoss: [], validationAccuracy: [] };
   const { history } = progress.fit;
-  const epoch = history.loss.length;
+  const epoch = progress.epoch - 1;
+  progress.fit.measured = progress.epoch;
   history.loss.push(trainer.epochLoss);
   if (validation) history.validationLoss.push(validation.loss);
   if (validation?.accuracy !== undefined) history.validationAccuracy.push(validation.accuracy);
@@ -147,11 +154,12 @@ function restoreBest(engine: Engine, { progress }: Trainer): void {
   engine.valuesChanged();
 }
 
-function summarize({ progress }: Trainer, earlyStopping: EarlyStopping | undefined, stoppedEarly: boolean): History {
+function summarize(trainer: Trainer, earlyStopping: EarlyStopping | undefined): History {
+  const { progress } = trainer;
   const { loss = [], validationLoss = [], validationAccuracy = [] } = progress.fit.history ?? {};
   const restored = earlyStopping && earlyStopping.restoreBest !== false;
-  const bestEpoch = (restored ? progress.fit.bestEpoch : undefined) ?? Math.max(0, loss.length - 1);
-  return { loss, validationLoss, validationAccuracy, bestEpoch, stoppedEarly };
+  const bestEpoch = (restored ? progress.fit.bestEpoch : undefined) ?? Math.max(0, progress.epoch - 1);
+  return { loss, validationLoss, validationAccuracy, bestEpoch, stoppedEarly: isExhausted(trainer, earlyStopping) };
 }
 
 /** One turn of the event loop, so that timers, input and drawing get their share. */

@@ -1,5 +1,5 @@
 import type { Core, Pointer } from "./core/core.ts";
-import { expectNumber, expectOneOf, expectOptions } from "./validate.ts";
+import { expectNumber, expectOneOf, expectOptions, expectType } from "./validate.ts";
 
 /**
  * How a matrix of weights starts. `uniform` and `normal` take their spread, `constant` its value; the others work it out from
@@ -59,16 +59,30 @@ export const fanInUniform = (): Initializer => Object.freeze({ type: "fanInUnifo
 /** U(±1/√H): how PyTorch starts RNN, LSTM and GRU; the default of the recurrent layers. */
 export const fanOutUniform = (): Initializer => Object.freeze({ type: "fanOutUniform" });
 
+/** The numbers that an initializer takes, by type. */
+const members: Readonly<Record<string, readonly string[]>> = {
+  constant: ["value"],
+  uniform: ["limit"],
+  normal: ["deviation"],
+  orthogonal: ["gain"],
+};
+
 export function checkInitializer(name: string, value: unknown): Initializer {
-  expectOptions(name, value, ["type", "value", "limit", "deviation", "gain"]);
+  expectType(typeof value === "object" && value !== null, name, "an initializer such as glorotUniform()", value);
   const given = value as Record<string, unknown>;
   const type = expectOneOf(`${name}.type`, given.type, names);
+  expectOptions(name, value, ["type", ...(members[type] ?? [])]);
   const number = (key: string, low?: number) => expectNumber(`${name}.${key}`, given[key], low);
   if (type === "constant") return Object.freeze({ type, value: number("value") });
   if (type === "uniform") return Object.freeze({ type, limit: number("limit", 0) });
   if (type === "normal") return Object.freeze({ type, deviation: number("deviation", 0) });
   if (type === "orthogonal") return Object.freeze({ type, gain: number("gain") });
   return Object.freeze({ type });
+}
+
+/** The same for an option that may be left out. */
+export function optionalInitializer(name: string, value: unknown): Initializer | undefined {
+  return value === undefined ? undefined : checkInitializer(name, value);
 }
 
 /** Fills one matrix (fanOut, fanIn), or a vector that is counted as such, at an address of the core. */

@@ -1,11 +1,13 @@
 import {
   expectFinite,
   expectIndices,
+  findValue,
   matchTo,
   readFeatures,
   readIndices,
   type FeatureInput,
   type IndexInput,
+  type OutputForm,
   type Time,
   type Values,
 } from "./data/values.ts";
@@ -67,7 +69,7 @@ export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
     type: "crossEntropy",
     reduction: checkReduction(options),
     labelSmoothing: expectNumber("labelSmoothing", labelSmoothing, 0, 1),
-    ...(classWeights && { classWeights: checkWeights("classWeights", classWeights) }),
+    ...(classWeights !== undefined && { classWeights: checkWeights("classWeights", classWeights) }),
     ignoreIndex: expectInteger("ignoreIndex", ignoreIndex, -0x80000000),
   });
 }
@@ -83,7 +85,7 @@ export function binaryCrossEntropy(options: BinaryCrossEntropyOptions = {}): Los
   return Object.freeze({
     type: "binaryCrossEntropy",
     reduction: checkReduction(options),
-    ...(positiveWeights && { positiveWeights: checkWeights("positiveWeights", positiveWeights) }),
+    ...(positiveWeights !== undefined && { positiveWeights: checkWeights("positiveWeights", positiveWeights) }),
   });
 }
 
@@ -93,7 +95,7 @@ function checkReduction({ reduction = "mean" }: Reduced): "mean" | "sum" {
 
 function checkWeights(name: string, value: unknown): readonly number[] {
   expectType(Array.isArray(value), name, "an array of numbers", value);
-  return Object.freeze(value.map((weight: unknown, i) => expectNumber(`${name}[${i}]`, weight, 0)));
+  return Object.freeze(Array.from(value, (weight: unknown, i) => expectNumber(`${name}[${i}]`, weight, 0)));
 }
 
 /** A checked, frozen description from one that may be hand-written. */
@@ -111,14 +113,6 @@ export interface LossResult {
   readonly value: number;
 }
 
-/** The form of the outputs that belong to inputs. */
-export interface OutputForm {
-  readonly F: number;
-  readonly time: "sequence" | "vector";
-  readonly T: number;
-  readonly inputs: Values;
-}
-
 interface LossType {
   create(options: object): Loss;
   /** Checks targets against the outputs they are for; what comes back can be entered. */
@@ -128,8 +122,8 @@ interface LossType {
 }
 
 /** Reads targets of numbers. */
-function readNumbers(targets: unknown, { F, time, T, inputs }: OutputForm): Values<Float32Array> {
-  const values = matchTo(readFeatures("targets", targets, F, time), inputs, T);
+function readNumbers(targets: unknown, outputs: OutputForm): Values<Float32Array> {
+  const values = matchTo(readFeatures("targets", targets, outputs.F, outputs.time), outputs);
   expectFinite(values);
   return values;
 }
@@ -161,7 +155,7 @@ export const lossTypes: Readonly<Record<Loss["type"], LossType>> = {
       const { positiveWeights } = loss as BinaryCrossEntropyOptions;
       expectRange(!positiveWeights || positiveWeights.length === F, "positiveWeights", `${F} numbers`, positiveWeights);
       const values = readNumbers(targets, outputs);
-      const outside = values.data.find((x) => x < 0 || x > 1);
+      const outside = findValue(values, (x) => x < 0 || x > 1);
       expectRange(outside === undefined, "targets", "numbers from 0 to 1", outside);
       return values;
     },
@@ -176,7 +170,7 @@ export const lossTypes: Readonly<Record<Loss["type"], LossType>> = {
   crossEntropy: {
     create: crossEntropy,
     read(loss, targets, outputs) {
-      const { F: C, time, T, inputs } = outputs;
+      const { F: C, time } = outputs;
       const { classWeights, ignoreIndex } = loss as CrossEntropyOptions;
       expectRange(
         !classWeights || classWeights.length === C,
@@ -185,7 +179,7 @@ export const lossTypes: Readonly<Record<Loss["type"], LossType>> = {
         classWeights,
       );
       if (isDistribution(targets, time)) return readNumbers(targets, outputs);
-      const values = matchTo(readIndices("targets", targets, time), inputs, T);
+      const values = matchTo(readIndices("targets", targets, time), outputs);
       expectIndices(values, C, ignoreIndex);
       return values;
     },
@@ -228,9 +222,12 @@ function enterWeights(engine: Engine, weights: readonly number[] | undefined): n
   return engine.classWeights;
 }
 
-/** Share of rows whose largest output is at the target, for targets that are classes. */
-export function countCorrect(engine: Engine, loss: Loss): number {
+/** Of targets that are classes: how many count, and at how many of them the largest output stands. */
+export function countCorrect(engine: Engine, loss: Loss): { counted: number; correct: number } {
   const { core, y, targets, outputRows, output } = engine;
   const { ignoreIndex = -100 } = loss as CrossEntropyOptions;
-  return core.functions.countCorrect(y, targets, outputRows.N, output.size, ignoreIndex);
+  return {
+    counted: core.functions.crossEntropyWeight(targets, 0, outputRows.N, ignoreIndex),
+    correct: core.functions.countCorrect(y, targets, outputRows.N, output.size, ignoreIndex),
+  };
 }

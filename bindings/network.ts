@@ -7,15 +7,31 @@ import { FormatError } from "./errors.ts";
 import { evaluate, runLoss, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
 import { summary } from "./inspect/summary.ts";
-import { checkTensors, fillParameters, readModel, writeModel, type ModelFile } from "./io/model.ts";
+import {
+  checkTensor,
+  checkTensors,
+  expectNoMore,
+  fillParameters,
+  readModel,
+  writeModel,
+  type ModelFile,
+} from "./io/model.ts";
 import { normalizeLayer, type LayerDescription } from "./layers/index.ts";
 import type { ParameterBlock } from "./layers/layer.ts";
 import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
 import { normalizeOptimizer, OptimizerState, type Optimizer } from "./optimizer.ts";
 import { Stream } from "./stream.ts";
-import { sizeOf, tensor, type Tensor } from "./tensor.ts";
+import { showShape, sizeOf, tensor, type Tensor } from "./tensor.ts";
 import { clipGradients, Trainer, type TrainOptions } from "./train.ts";
-import { expectBoolean, expectInteger, expectNumber, expectOptions, expectRange, expectType } from "./validate.ts";
+import {
+  expectBoolean,
+  expectInteger,
+  expectNumber,
+  expectOptions,
+  expectPositive,
+  expectRange,
+  expectType,
+} from "./validate.ts";
 
 /** What a network is made from: plain JSON. */
 export interface NetworkConfig {
@@ -93,15 +109,15 @@ export class Parameter {
     return this.#engine.core.view(this.#block.gradient, this.#block.size);
   }
 
-  /** Sets all values. @throws RangeError when the number of elements differs */
+  /** Sets all values. @throws TypeError, RangeError when they are not as many finite numbers */
   set(values: ArrayLike<number>): void {
-    expectRange(
-      values.length === this.#block.size,
-      this.name,
-      `${this.#block.size} numbers, shape ${this.shape.join("×")}`,
-      values.length,
+    const expected = `${this.#block.size} numbers, shape ${showShape(this.shape)}`;
+    expectType(typeof values === "object" && (values as unknown) !== null, this.name, expected, values);
+    expectRange(values.length === this.#block.size, this.name, expected, values);
+    const checked = Float32Array.from(values, (x, i) =>
+      Number.isFinite(x) ? x : expectNumber(`${this.name}[${i}]`, x),
     );
-    this.#engine.core.f32.set(values, this.#block.value >>> 2);
+    this.#engine.core.f32.set(checked, this.#block.value >>> 2);
     this.#engine.valuesChanged();
   }
 }
@@ -129,8 +145,11 @@ export class Network {
    */
   constructor(config: NetworkConfig, file?: ModelFile) {
     this.config = normalizeConfig(config);
-    const engine = new Engine(this.config, (parameters) => file && checkTensors(parameters, file));
-    if (file) fillParameters(engine, file);
+    const engine = new Engine(this.config, file && ((parameter) => checkTensor(parameter, file)));
+    if (file) {
+      expectNoMore(engine.parameters, file);
+      fillParameters(engine, file);
+    }
     this.#engine = engine;
     this.#optimizer = new OptimizerState(engine);
     this.parameters = Object.freeze(engine.parameters.map((block) => new Parameter(engine, block)));
@@ -144,18 +163,14 @@ export class Network {
    */
   static load(bytes: Uint8Array | ArrayBuffer, config?: NetworkConfig): Network {
     const file = readModel(bytes);
-    const description = config ?? file.description;
-    if (description === undefined) {
-      throw new FormatError("mismatch", "the file has no description of its network: give one as the second argument");
-    }
-    const net = new Network(config ?? checkDescription(description), file);
+    const net = config === undefined ? fromDescription(file) : new Network(config, file);
     Object.assign(net.metadata, file.metadata);
     return net;
   }
 
   /** The network as the bytes of a safetensors file with PyTorch's names and shapes, the description in its metadata. */
   save(): Uint8Array<ArrayBuffer> {
-    return writeModel(this.#engine, this.config, this.metadata);
+    return writeModel(this.#engine, this);
   }
 
   /**
@@ -238,8 +253,8 @@ export class Network {
       throw new Error("backward: without gradOutput it starts from loss(): call net.loss(loss, targets) before it");
     }
     if (gradOutput !== undefined) {
-      const { F, time, T } = outputForm(engine, inputs);
-      const values = matchTo(readFeatures("gradOutput", gradOutput, F, time), inputs, T);
+      const outputs = outputForm(engine, inputs);
+      const values = matchTo(readFeatures("gradOutput", gradOutput, outputs.F, outputs.time), outputs);
       expectFinite(values);
       engine.enterOutputGradient(values);
     }
@@ -276,13 +291,13 @@ export class Network {
    * @throws NumericError when a gradient is not finite
    */
   clipGradNorm(maxNorm: number): number {
-    const clipNorm = expectNumber("maxNorm", maxNorm, Number.MIN_VALUE);
+    const clipNorm = expectPositive("maxNorm", maxNorm);
     return clipGradients(this.#engine, { clipNorm }, this.#optimizer.steps);
   }
 
   /** Limits each element of the gradients to ± `limit`. @throws NumericError when a gradient is not finite */
   clipGradValue(limit: number): void {
-    const clipValue = expectNumber("limit", limit, Number.MIN_VALUE);
+    const clipValue = expectPositive("limit", limit);
     clipGradients(this.#engine, { clipValue }, this.#optimizer.steps);
   }
 
@@ -293,7 +308,8 @@ export class Network {
   step(optimizer: Optimizer, options: StepOptions = {}): void {
     expectOptions("step", options, ["learningRate"]);
     const checked = normalizeOptimizer(optimizer);
-    this.#optimizer.step(checked, expectNumber("learningRate", options.learningRate ?? checked.learningRate, 0));
+    const { learningRate = checked.learningRate } = options;
+    this.#optimizer.step(checked, expectNumber("learningRate", learningRate, 0));
   }
 
   /**
@@ -331,7 +347,7 @@ export class Network {
    * @throws TypeError, RangeError on wrong data or options, before anything is learnt
    */
   train(data: TrainingData, options: TrainOptions): Trainer {
-    return new Trainer(this.#engine, this.config, this.#optimizer, data, options);
+    return new Trainer(this.#engine, this, this.#optimizer, data, options);
   }
 
   /**
@@ -339,7 +355,7 @@ export class Network {
    * @returns (rejects with) TypeError, RangeError on wrong data or options, NumericError, or the reason of the abort signal
    */
   fit(data: TrainingData, options: FitOptions): Promise<History> {
-    return fit(this.#engine, this.config, this.#optimizer, data, options);
+    return fit(this.#engine, this, this.#optimizer, data, options);
   }
 
   /**
@@ -348,14 +364,13 @@ export class Network {
    */
   stream(options: StreamOptions = {}): Stream {
     expectOptions("stream", options, ["batch"]);
-    const batch = expectInteger("batch", options.batch ?? 1, 1);
+    const { batch = 1 } = options;
     for (const layer of this.config.layers) {
-      const blocked = ("bidirectional" in layer && layer.bidirectional) || layer.type === "repeat";
-      const why =
-        layer.type === "repeat" ? "repeat() makes many steps of one" : "a bidirectional layer reads the end first";
-      expectType(!blocked, "stream", "a network that goes one step at a time", why);
+      if (layer.type === "repeat") throw new TypeError("stream: repeat() makes many steps of one");
+      const backwards = "bidirectional" in layer && layer.bidirectional;
+      if (backwards) throw new TypeError("stream: a bidirectional layer needs the end first: use forward()");
     }
-    return new Stream(this.#engine, batch);
+    return new Stream(this.#engine, expectInteger("batch", batch, 1));
   }
 
   /** State of the random generator, 64 bytes: dropout and the order of examples depend on it. A copy; may be set. */
@@ -398,19 +413,23 @@ function normalizeConfig(config: NetworkConfig): Required<NetworkConfig> {
   expectRange(layers.length > 0, "layers", "at least one layer", layers);
   return Object.freeze({
     input: Object.freeze(tokens ? { tokens: size } : { features: size }),
-    layers: Object.freeze(layers.map((layer: unknown, i) => normalizeLayer(`layers[${i}]`, layer))),
+    layers: Object.freeze(Array.from(layers, (layer: unknown, i) => normalizeLayer(`layers[${i}]`, layer))),
     seed: expectInteger("seed", seed, 0, Number.MAX_SAFE_INTEGER),
   });
 }
 
-/** A description out of a file: what is wrong with it is the file's fault. */
-function checkDescription(description: unknown): NetworkConfig {
+/** A network as the file describes it: what is wrong with the description is the file's fault. */
+function fromDescription(file: ModelFile): Network {
+  if (file.description === undefined) {
+    throw new FormatError("mismatch", "the file has no description of its network: give one as the second argument");
+  }
   try {
-    const { input, layers, seed } = description as NetworkConfig;
-    return normalizeConfig({ input, layers, ...(seed !== undefined && { seed }) });
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError("malformed", `the file's description of the network is wrong: ${message}`);
+    return new Network(file.description as NetworkConfig, file);
+  } catch (error) {
+    // One with a cause is the runtime's, which is out of memory.
+    const isWrong = (error instanceof TypeError || error instanceof RangeError) && error.cause === undefined;
+    if (!isWrong) throw error;
+    throw new FormatError("malformed", `the file's description of the network is wrong: ${error.message}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { CoreFunctions, Pointer } from "./core/core.ts";
 import type { Engine } from "./engine.ts";
-import { expectBoolean, expectNumber, expectOneOf, expectOptions, expectType } from "./validate.ts";
+import { expectBoolean, expectNumber, expectOneOf, expectOptions, expectPositive, expectType } from "./validate.ts";
 
 interface Common {
   /** Step size. */
@@ -62,16 +62,17 @@ export type Optimizer =
 export function sgd(options: SgdOptions = {}): Optimizer {
   expectOptions("sgd", options, ["learningRate", "weightDecay", "momentum", "dampening", "nesterov"]);
   const { momentum = 0, dampening = 0, nesterov = false } = options;
-  if (nesterov && (momentum === 0 || dampening !== 0)) {
-    throw new RangeError('"nesterov" needs a "momentum" above 0 and no "dampening"');
-  }
-  return Object.freeze({
+  const checked: Optimizer = {
     type: "sgd",
     ...common(options, 0.01, 0),
     momentum: expectNumber("momentum", momentum, 0),
     dampening: expectNumber("dampening", dampening),
     nesterov: expectBoolean("nesterov", nesterov),
-  });
+  };
+  if (nesterov && (momentum === 0 || dampening !== 0)) {
+    throw new RangeError('"nesterov" needs a "momentum" above 0 and no "dampening"');
+  }
+  return Object.freeze(checked);
 }
 
 /** RMSprop, PyTorch's form. Default learning rate 0.01. */
@@ -82,7 +83,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     type: "rmsprop",
     ...common(options, 0.01, 0),
     alpha: expectNumber("alpha", alpha, 0, 1),
-    epsilon: expectNumber("epsilon", epsilon, 0),
+    epsilon: expectPositive("epsilon", epsilon),
     momentum: expectNumber("momentum", momentum, 0),
     centered: expectBoolean("centered", centered),
   });
@@ -98,7 +99,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     ...common(options, 0.01, 0),
     learningRateDecay: expectNumber("learningRateDecay", learningRateDecay, 0),
     initialAccumulator: expectNumber("initialAccumulator", initialAccumulator, 0),
-    epsilon: expectNumber("epsilon", epsilon, 0),
+    epsilon: expectPositive("epsilon", epsilon),
   });
 }
 
@@ -114,22 +115,23 @@ export function adamw(options: AdamOptions = {}): Optimizer {
 
 function checkAdam(name: string, options: AdamOptions, weightDecay: number): Complete<AdamOptions> {
   expectOptions(name, options, ["learningRate", "weightDecay", "betas", "epsilon", "amsgrad"]);
-  const betas: readonly number[] = options.betas ?? [0.9, 0.999];
   const { epsilon = 1e-8, amsgrad = false } = options;
+  const { betas = [0.9, 0.999] }: { readonly betas?: readonly number[] } = options;
   expectType(Array.isArray(betas) && betas.length === 2, "betas", "two numbers", betas);
   const beta = (i: 0 | 1) => expectNumber(`betas[${i}]`, betas[i], 0, 1, { below: true });
   return {
     ...common(options, 0.001, weightDecay),
     betas: Object.freeze([beta(0), beta(1)] as const),
-    epsilon: expectNumber("epsilon", epsilon, 0),
+    epsilon: expectPositive("epsilon", epsilon),
     amsgrad: expectBoolean("amsgrad", amsgrad),
   };
 }
 
-function common(options: Common, learningRate: number, weightDecay: number): Complete<Common> {
+function common(options: Common, defaultRate: number, defaultDecay: number): Complete<Common> {
+  const { learningRate = defaultRate, weightDecay = defaultDecay } = options;
   return {
-    learningRate: expectNumber("learningRate", options.learningRate ?? learningRate, 0),
-    weightDecay: expectNumber("weightDecay", options.weightDecay ?? weightDecay, 0),
+    learningRate: expectNumber("learningRate", learningRate, 0),
+    weightDecay: expectNumber("weightDecay", weightDecay, 0),
   };
 }
 
@@ -224,6 +226,11 @@ export const optimizerTypes: Readonly<Record<Optimizer["type"], OptimizerType<Op
 
 /** Names of all optimisers. */
 export const optimizerNames = Object.keys(optimizerTypes) as readonly Optimizer["type"][];
+
+/** How many slots an optimiser needs. */
+export function slotCount(optimizer: Optimizer): number {
+  return optimizerTypes[optimizer.type].slots(optimizer).filter((is) => is).length;
+}
 
 /** An optimiser at work on an engine: the slots it uses there and how many steps it has taken. */
 export class OptimizerState {

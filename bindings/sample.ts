@@ -35,8 +35,10 @@ export class Sampler {
     this.#core.functions.randomSeed(seed >>> 0, Math.floor(seed / 0x100000000));
   }
 
-  /** One index from logits. */
+  /** One index from logits. @throws RangeError when one of them is not a number */
   draw(logits: Float32Array): number {
+    const bad = logits.findIndex(Number.isNaN);
+    expectRange(bad < 0, `logits[${bad}]`, "a number", NaN);
     if (this.#temperature === 0) return logits.indexOf(logits.reduce((a, b) => Math.max(a, b)));
     const probabilities = this.#probabilities(logits);
     const ranked = this.#rank(probabilities);

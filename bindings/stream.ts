@@ -1,6 +1,7 @@
 import type { Values } from "./data/values.ts";
 import type { Engine } from "./engine.ts";
-import { FormatError } from "./errors.ts";
+import { FormatError, type FormatErrorCode } from "./errors.ts";
+import { showShape } from "./tensor.ts";
 import { expectRange, expectType } from "./validate.ts";
 
 /** First bytes of a snapshot: "unrolled state", version 1. */
@@ -69,9 +70,7 @@ export class Stream {
     }
     expectType(x instanceof Float32Array, "x", "a Float32Array", x);
     expectRange(x.length === data.length, "x", `${data.length} numbers, shape [batch, features]`, x);
-    for (let i = 0; i < x.length; i++) {
-      if (!Number.isFinite(x[i])) throw new RangeError(`"x" expected finite numbers, got ${x[i]!} at ${i}`);
-    }
+    for (let i = 0; i < x.length; i++) if (!Number.isFinite(x[i])) throw notFinite(x, i, x.length / this.batch);
     data.set(x);
   }
 
@@ -93,25 +92,35 @@ export class Stream {
    * @throws FormatError when the bytes are no snapshot, or one of another network or batch; the state is then as before
    */
   restore(bytes: Uint8Array): void {
-    expectType(bytes instanceof Uint8Array, "bytes", "a Uint8Array", bytes);
-    const copy = bytes.slice();
-    if (copy.length < HEADER)
-      throw new FormatError("truncated", `a snapshot has at least ${HEADER} bytes, got ${copy.length}`);
-    const [magic, batch, length] = new Uint32Array(copy.buffer, 0, 3);
-    if (magic !== MAGIC) throw new FormatError("malformed", "the bytes are no snapshot of a stream");
-    if (batch !== this.batch || length !== this.state.length) {
-      const expected = `batch ${this.batch} and ${this.state.length} numbers`;
-      throw new FormatError(
-        "mismatch",
-        `the snapshot expected ${expected}, got batch ${batch!} and ${length!} numbers`,
-      );
-    }
-    if (copy.length !== HEADER + this.state.byteLength) {
-      const expected = `${HEADER + this.state.byteLength} bytes`;
-      throw new FormatError("truncated", `the snapshot expected ${expected}, got ${copy.length}`);
-    }
-    this.state.set(new Float32Array(copy.buffer, HEADER));
+    this.state.set(readSnapshot(bytes, this.batch, this.state.length));
   }
+}
+
+/** The numbers of a snapshot, if it is one of this batch and as many numbers. */
+function readSnapshot(bytes: Uint8Array, batch: number, length: number): Float32Array {
+  expectType(bytes instanceof Uint8Array, "bytes", "a Uint8Array", bytes);
+  const copy = new Uint8Array(bytes); // slice() of a Buffer would be a view
+  const size = HEADER + length * 4;
+  const fault = (code: FormatErrorCode, message: string) => new FormatError(code, message);
+  if (copy.length < HEADER) throw fault("truncated", `a snapshot has at least ${HEADER} bytes, got ${copy.length}`);
+  const [magic, batchThen = 0, lengthThen = 0] = new Uint32Array(copy.buffer, 0, 3);
+  if (magic !== MAGIC) throw fault("malformed", "the bytes are no snapshot of a stream");
+  if (batchThen !== batch || lengthThen !== length) {
+    const got = `batch ${batchThen} and ${lengthThen} numbers`;
+    throw fault("mismatch", `the snapshot expected batch ${batch} and ${length} numbers, got ${got}`);
+  }
+  if (copy.length !== size) {
+    const code = copy.length < size ? "truncated" : "malformed";
+    throw fault(code, `the snapshot expected ${size} bytes, got ${copy.length}`);
+  }
+  const state = new Float32Array(copy.buffer, HEADER);
+  if (!state.every(Number.isFinite)) throw fault("malformed", "the snapshot has numbers that are not finite");
+  return state;
+}
+
+function notFinite(x: Float32Array, i: number, features: number): RangeError {
+  const place = showShape([Math.floor(i / features), i % features]);
+  return new RangeError(`"x" expected finite numbers, got ${x[i]!} at ${place}`);
 }
 
 function expectToken(token: number, size: number): number {

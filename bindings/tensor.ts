@@ -13,12 +13,22 @@ export interface Tensor<D extends Float32Array | Int32Array = Float32Array> {
  * @throws RangeError when the sizes do not fit
  */
 export function tensor<D extends Float32Array | Int32Array>(data: D, shape: readonly number[]): Tensor<D> {
+  return Object.freeze({ data, shape: Object.freeze(checkSizes("", data, shape)) });
+}
+
+/** Checks a tensor that may be written by hand, as an object with `data` and `shape`. */
+export function expectTensor(name: string, { data, shape }: Tensor<Float32Array | Int32Array>): void {
+  checkSizes(`${name}.`, data, shape);
+}
+
+function checkSizes(prefix: string, data: unknown, shape: unknown): number[] {
   const isArray = data instanceof Float32Array || data instanceof Int32Array;
-  expectType(isArray, "data", "a Float32Array or an Int32Array", data);
-  expectType(Array.isArray(shape), "shape", "an array of sizes", shape);
-  const sizes = Array.from(shape as readonly unknown[], (size, i) => expectInteger(`shape[${i}]`, size, 0));
-  expectRange(sizeOf(sizes) === data.length, "data", `${sizeOf(sizes)} elements for shape ${showShape(sizes)}`, data);
-  return Object.freeze({ data, shape: Object.freeze(sizes) });
+  expectType(isArray, `${prefix}data`, "a Float32Array or an Int32Array", data);
+  expectType(Array.isArray(shape), `${prefix}shape`, "an array of sizes", shape);
+  const sizes = Array.from(shape, (size, i) => expectInteger(`${prefix}shape[${i}]`, size, 0));
+  const expected = `${sizeOf(sizes)} elements for shape ${showShape(sizes)}`;
+  expectRange(sizeOf(sizes) === data.length, `${prefix}data`, expected, data);
+  return sizes;
 }
 
 export function sizeOf(shape: readonly number[]): number {

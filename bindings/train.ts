@@ -1,12 +1,13 @@
 import { Batches, inOrder } from "./data/batches.ts";
 import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
-import type { Engine, EngineConfig } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { NumericError } from "./errors.ts";
 import { runLoss } from "./evaluate.ts";
-import { readCheckpoint, restoreCheckpoint, writeCheckpoint, type Progress } from "./io/checkpoint.ts";
+import { readCheckpoint, restoreCheckpoint, writeCheckpoint, type Progress, type Setup } from "./io/checkpoint.ts";
+import type { ModelHead } from "./io/model.ts";
 import { normalizeLoss, type Loss } from "./loss.ts";
 import { normalizeOptimizer, type Optimizer, type OptimizerState } from "./optimizer.ts";
-import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType } from "./validate.ts";
+import { expectBoolean, expectInteger, expectNumber, expectOptions, expectPositive, expectType } from "./validate.ts";
 
 export interface TrainOptions {
   readonly loss: Loss;
@@ -71,7 +72,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   /** Where the run is. Read-only for callers. */
   readonly progress: Progress;
   readonly #engine: Engine;
-  readonly #config: EngineConfig;
+  readonly #head: ModelHead;
   readonly #state: OptimizerState;
   readonly #dataset: Dataset;
   readonly #plan: Batches;
@@ -79,9 +80,10 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   readonly #optimizer: Optimizer;
   readonly #options: TrainOptions;
   readonly #shuffle: boolean;
+  readonly #setup: Setup;
   #stopped = false;
 
-  constructor(engine: Engine, config: EngineConfig, state: OptimizerState, data: TrainingData, options: TrainOptions) {
+  constructor(engine: Engine, head: ModelHead, state: OptimizerState, data: TrainingData, options: TrainOptions) {
     expectOptions("train", options, trainOptionNames);
     this.#options = checkOptions(options);
     this.#loss = normalizeLoss(options.loss);
@@ -90,20 +92,26 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     const { epochs = 1, batchSize = 32, truncate, shuffle = truncate === undefined } = options;
     this.#plan = new Batches(engine, this.#dataset, { batchSize, truncate });
     this.#engine = engine;
-    this.#config = config;
+    this.#head = head;
     this.#state = state;
     this.#shuffle = shuffle;
     this.epochs = epochs;
     this.batches = this.#plan.count;
-    const { inputs } = this.#dataset;
-    const carried = new Float32Array(engine.stateSize(Math.min(batchSize, inputs.B)));
-    this.progress = { epoch: 0, batch: 0, steps: 0, sum: 0, weight: 0, order: inOrder(inputs.B), carried, fit: {} };
-    if (options.resume !== undefined) {
-      const checkpoint = readCheckpoint(options.resume, engine, this.#optimizer, this.progress, this.batches);
-      restoreCheckpoint(checkpoint, engine, this.#state, this.#optimizer, this.progress);
-    } else {
-      this.#state.use(this.#optimizer);
-    }
+    const { B, T, F } = this.#dataset.inputs;
+    const { clipNorm, clipValue } = options;
+    const setup = { inputs: [B, T, F], batchSize, shuffle, truncate, clipNorm, clipValue };
+    this.#setup = asTexts({ optimizer: this.#optimizer, loss: this.#loss, ...setup });
+    const carried = new Float32Array(engine.stateSize(Math.min(batchSize, B)));
+    this.progress = { epoch: 0, batch: 0, steps: 0, sum: 0, weight: 0, order: inOrder(B), carried, fit: {} };
+    if (options.resume === undefined) state.use(this.#optimizer);
+    else this.#resume(options.resume);
+  }
+
+  #resume(bytes: Uint8Array): void {
+    const { progress } = this;
+    const engine = this.#engine;
+    const checkpoint = readCheckpoint(bytes, engine, this.#optimizer, this.#setup, progress, this.batches);
+    restoreCheckpoint(checkpoint, engine, this.#state, this.#optimizer, progress);
   }
 
   [Symbol.iterator](): this {
@@ -130,7 +138,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
 
   /** The run as bytes: a file that `Network.load` takes too, and that the option `resume` goes on from. */
   checkpoint(): Uint8Array<ArrayBuffer> {
-    return writeCheckpoint(this.#engine, this.#config, this.#state, this.#optimizer, this.progress);
+    return writeCheckpoint(this.#engine, this.#head, this.#state, this.#setup, this.progress);
   }
 
   #step(): StepReport {
@@ -142,8 +150,8 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     const carried = progress.carried.subarray(0, engine.stateSize(selection.examples.length));
     engine.enter(this.#dataset.inputs, "train", selection);
     engine.enterStates(begins ? undefined : carried, "value");
-    engine.enterTargets(this.#dataset.targets, selection);
     engine.forward(true);
+    engine.enterTargets(this.#dataset.targets, selection);
     const loss = runLoss(engine, this.#loss, this.#dataset);
     engine.canBackward = false; // not for callers: the batch is the trainer's own
     if (!Number.isFinite(loss.value)) throw notFinite("the loss", "loss", progress.steps);
@@ -153,8 +161,8 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     engine.enterStates(undefined, "gradient");
     engine.backward(false);
     const gradientNorm = clipGradients(engine, this.#options, progress.steps);
-    const learningRate = this.#options.learningRate?.(progress.steps) ?? this.#optimizer.learningRate;
-    this.#state.step(this.#optimizer, expectNumber("learningRate", learningRate, 0));
+    const learningRate = this.#learningRate();
+    this.#state.step(this.#optimizer, learningRate);
     carried.set(finalState);
     progress.sum += loss.sum;
     progress.weight += loss.weight;
@@ -162,6 +170,12 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     progress.batch++;
     if (progress.batch === this.batches) [progress.epoch, progress.batch] = [epoch + 1, 0];
     return { step: progress.steps, epoch, batch, batches: this.batches, loss: loss.value, gradientNorm, learningRate };
+  }
+
+  #learningRate(): number {
+    const { learningRate } = this.#options;
+    if (learningRate === undefined) return this.#optimizer.learningRate;
+    return expectNumber("learningRate", learningRate(this.progress.steps), 0);
   }
 
   #beginEpoch(): void {
@@ -176,8 +190,8 @@ function checkOptions(options: TrainOptions): TrainOptions {
   if (epochs !== undefined && epochs !== Infinity) expectInteger("epochs", epochs, 0);
   if (batchSize !== undefined) expectInteger("batchSize", batchSize, 1);
   if (shuffle !== undefined) expectBoolean("shuffle", shuffle);
-  if (clipNorm !== undefined) expectNumber("clipNorm", clipNorm, Number.MIN_VALUE);
-  if (clipValue !== undefined) expectNumber("clipValue", clipValue, Number.MIN_VALUE);
+  if (clipNorm !== undefined) expectPositive("clipNorm", clipNorm);
+  if (clipValue !== undefined) expectPositive("clipValue", clipValue);
   if (truncate !== undefined) expectInteger("truncate", truncate, 1);
   expectType(
     learningRate === undefined || typeof learningRate === "function",
@@ -186,7 +200,12 @@ function checkOptions(options: TrainOptions): TrainOptions {
     learningRate,
   );
   expectType(resume === undefined || resume instanceof Uint8Array, "resume", "a Uint8Array", resume);
-  return options;
+  return { ...options };
+}
+
+/** Each value as JSON; "null" for one that is left out. */
+function asTexts(values: Readonly<Record<string, unknown>>): Setup {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value ?? null)]));
 }
 
 /** Clips and returns the norm from before. @throws NumericError that names the first parameter that is not finite */

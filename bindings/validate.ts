@@ -3,27 +3,42 @@
 /** Sizes are i32 in the core. */
 const LARGEST_INDEX = 0x7fffffff;
 
-/** How a value is shown in a message. */
+/** How a value is shown in a message, on one short line. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (Array.isArray(value)) return value.length > 8 ? `an array of ${value.length}` : `[${value.map(show).join(", ")}]`;
+  if (!Array.isArray(value) || value.length > 8) return showItem(value);
+  return `[${Array.from(value, showItem).join(", ")}]`;
+}
+
+function showItem(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === "bigint") return `${String(value)}n`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${"length" in value ? String(value.length) : ""})`;
   if (typeof value === "object" && value !== null) return "an object";
   if (typeof value === "function") return "a function";
   return String(value);
 }
 
+export function wrongType(name: string, expected: string, got: unknown): TypeError {
+  return new TypeError(`"${name}" expected ${expected}, got ${show(got)}`);
+}
+
+export function wrongRange(name: string, expected: string, got: unknown): RangeError {
+  return new RangeError(`"${name}" expected ${expected}, got ${show(got)}`);
+}
+
 export function expectType(condition: boolean, name: string, expected: string, got: unknown): asserts condition {
-  if (!condition) throw new TypeError(`"${name}" expected ${expected}, got ${show(got)}`);
+  if (!condition) throw wrongType(name, expected, got);
 }
 
 export function expectRange(condition: boolean, name: string, expected: string, got: unknown): asserts condition {
-  if (!condition) throw new RangeError(`"${name}" expected ${expected}, got ${show(got)}`);
+  if (!condition) throw wrongRange(name, expected, got);
 }
 
 export function expectInteger(name: string, value: unknown, low: number, high = LARGEST_INDEX): number {
   expectType(typeof value === "number", name, "a number", value);
-  const bound = high === LARGEST_INDEX ? `an integer of at least ${low}` : `an integer from ${low} to ${high}`;
+  const open = high === LARGEST_INDEX && !(value > high);
+  const bound = open ? `an integer of at least ${low}` : `an integer from ${low} to ${high}`;
   expectRange(Number.isInteger(value) && value >= low && value <= high, name, bound, value);
   return value;
 }
@@ -46,6 +61,13 @@ export function expectNumber(
   return value;
 }
 
+/** A finite number above 0. */
+export function expectPositive(name: string, value: unknown): number {
+  expectType(typeof value === "number", name, "a number", value);
+  expectRange(value > 0 && value < Infinity, name, "a finite number above 0", value);
+  return value;
+}
+
 export function expectBoolean(name: string, value: unknown): boolean {
   expectType(typeof value === "boolean", name, "true or false", value);
   return value;
@@ -53,7 +75,9 @@ export function expectBoolean(name: string, value: unknown): boolean {
 
 export function expectOneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
-  expectRange(found !== undefined, name, `one of ${allowed.map(show).join(", ")}`, value);
+  const expected = `one of ${allowed.map(show).join(", ")}`;
+  expectType(typeof value === "string", name, expected, value);
+  expectRange(found !== undefined, name, expected, value);
   return found;
 }
 

@@ -13,7 +13,7 @@ const FOUR_GIGABYTES = 0x100000000;
 
 /** n elements with the padding of their row (see assembly/index.ts). */
 export function padded(n: number): number {
-  return (n + 3) & ~3;
+  return Math.ceil(n / 4) * 4; // not by bits: sizes that are too large must still be large when they are refused
 }
 
 /** One instance of the core: its functions, its memory, and views that stay valid when the memory grows. */
@@ -67,11 +67,11 @@ export class Core {
     if (missing <= 0) return;
     try {
       memory.grow(Math.ceil(missing / PAGE));
-    } catch {
-      const megabytes = Math.ceil(end / 0x100000);
-      throw new RangeError(
-        `no memory for this network and batch (${megabytes} MB): use a smaller batch or fewer steps`,
-      );
+    } catch (cause) {
+      const need = `${Math.ceil(end / 0x100000)} MB`;
+      throw new RangeError(`no memory for this network and batch (${need}): use a smaller batch or fewer steps`, {
+        cause,
+      });
     }
     this.#f32 = new Float32Array(this.#buffer);
     this.#i32 = new Int32Array(this.#buffer);

@@ -1,6 +1,6 @@
 import type { Engine, Selection } from "../engine.ts";
-import { expectRange } from "../validate.ts";
 import { outputForm, type Dataset } from "./dataset.ts";
+import type { Values } from "./values.ts";
 
 /** How a data set is cut into batches. */
 export interface BatchOptions {
@@ -35,10 +35,7 @@ export class Batches {
     this.#chunk = truncate ?? inputs.T;
     this.#chunks = Math.ceil(inputs.T / this.#chunk);
     this.count = Math.ceil(inputs.B / batchSize) * this.#chunks;
-    if (truncate === undefined) return;
-    const perStep = outputForm(engine, inputs).time === "sequence" && engine.output.steps === undefined;
-    expectRange(perStep, "truncate", "a network with an output at each step", "one with a single output");
-    expectRange(!inputs.lengths, "truncate", "sequences of equal length", "unequal ones");
+    if (truncate !== undefined) expectTruncatable(engine, inputs);
   }
 
   /** Batch k of the examples in the given order. */
@@ -54,4 +51,14 @@ export class Batches {
 /** 0 … n−1 */
 export function inOrder(n: number): Int32Array {
   return Int32Array.from({ length: n }, (_, i) => i);
+}
+
+/** @throws RangeError when sequences cannot be cut in time */
+export function expectTruncatable(engine: Engine, inputs: Values): void {
+  const perStep = outputForm(engine, inputs).time === "sequence" && engine.output.steps === undefined;
+  const backwards = engine.states.some(({ label }) => label.endsWith("_reverse"));
+  const need = (expected: string) => new RangeError(`"truncate" needs ${expected}: leave it out`);
+  if (!perStep) throw need("a network with an output at each step");
+  if (backwards) throw need("a network without a bidirectional layer, which reads the end first");
+  if (inputs.lengths) throw need("sequences of equal length");
 }

@@ -1,5 +1,6 @@
 import type { Engine } from "../engine.ts";
-import { lossTypes, type Loss, type OutputForm, type Targets } from "../loss.ts";
+import { lossTypes, type Loss, type Targets } from "../loss.ts";
+import { expectOptions } from "../validate.ts";
 import {
   expectFinite,
   expectIndices,
@@ -7,6 +8,7 @@ import {
   readIndices,
   withLengths,
   type Input,
+  type OutputForm,
   type Values,
 } from "./values.ts";
 
@@ -45,11 +47,16 @@ export function readInputs(engine: Engine, inputs: unknown, lengths: unknown, na
 /** The form of the outputs that belong to inputs. */
 export function outputForm(engine: Engine, inputs: Values): OutputForm {
   const { size: F, time, steps } = engine.output;
-  const vector = time === "vector" || (time === "input" && inputs.vector);
-  return { F, time: vector ? "vector" : "sequence", T: vector ? 1 : (steps ?? inputs.T), inputs };
+  if (time === "vector" || (time === "input" && inputs.vector)) {
+    return { F, time: "vector", T: 1, lengths: undefined, inputs };
+  }
+  const lengths = steps === undefined ? inputs.lengths : undefined;
+  return { F, time: "sequence", T: steps ?? inputs.T, lengths, inputs };
 }
 
-export function readDataset(engine: Engine, loss: Loss, { inputs, targets, lengths }: TrainingData): Dataset {
+export function readDataset(engine: Engine, loss: Loss, data: TrainingData, name = "data"): Dataset {
+  expectOptions(name, data, ["inputs", "targets", "lengths"]);
+  const { inputs, targets, lengths } = data;
   const values = readInputs(engine, inputs, lengths);
   return { inputs: values, targets: lossTypes[loss.type].read(loss, targets, outputForm(engine, values)) };
 }

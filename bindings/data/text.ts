@@ -1,5 +1,5 @@
 import { tensor } from "../tensor.ts";
-import { expectInteger, expectRange, expectType } from "../validate.ts";
+import { expectInteger, expectOptions, expectRange, expectType } from "../validate.ts";
 import type { TrainingData } from "./dataset.ts";
 
 /**
@@ -9,9 +9,10 @@ import type { TrainingData } from "./dataset.ts";
  * @returns inputs and targets [batch, steps], the targets one token ahead
  * @throws RangeError when the text is too short for so many streams
  */
-export function languageModelData(tokens: Int32Array, { batch }: { readonly batch: number }): TrainingData {
+export function languageModelData(tokens: Int32Array, options: { readonly batch: number }): TrainingData {
   expectType(tokens instanceof Int32Array, "tokens", "an Int32Array from a tokenizer", tokens);
-  expectInteger("batch", batch, 1);
+  expectOptions("languageModelData", options, ["batch"]);
+  const batch = expectInteger("batch", options.batch, 1);
   const steps = Math.floor((tokens.length - 1) / batch);
   expectRange(steps > 0, "tokens", `more than ${batch} tokens, for ${batch} streams`, tokens);
   return {

@@ -1,5 +1,5 @@
-import { isTensor, showShape, type Tensor } from "../tensor.ts";
-import { expectRange, expectType, show } from "../validate.ts";
+import { expectTensor, isTensor, showShape, type Tensor } from "../tensor.ts";
+import { expectInteger, expectRange, expectType, show, wrongRange, wrongType } from "../validate.ts";
 
 /** Numbers: `tensor(data, [batch, time, features])`, or [batch, features] for vectors, nested arrays, or a list of sequences. */
 export type FeatureInput =
@@ -33,6 +33,16 @@ export interface Values<D extends Float32Array | Int32Array = Float32Array | Int
 /** Whether time is expected: "input" leaves it to the caller. */
 export type Time = "input" | "sequence" | "vector";
 
+/** The form of the outputs that belong to inputs, and so of targets and of gradients by the output. */
+export interface OutputForm {
+  readonly F: number;
+  readonly time: "sequence" | "vector";
+  readonly T: number;
+  /** Steps of each sequence; undefined when all are T. */
+  readonly lengths: Int32Array | undefined;
+  readonly inputs: Values;
+}
+
 /** The shape that is expected, as a message shows it. */
 function expectedShape(F: number | undefined, time: Time): string {
   const tail = F === undefined ? [] : [F];
@@ -49,28 +59,23 @@ export function readFeatures(name: string, value: unknown, F: number, time: Time
   if (isTensor(value)) return fromTensor(name, value, F, time);
   const expected = expectedShape(F, time);
   if (ArrayBuffer.isView(value)) {
-    throw new TypeError(
-      `"${name}" expected ${expected}, got a flat ${show(value)}: give it a shape by tensor(data, shape)`,
-    );
+    const cure = `${value instanceof Float32Array ? "" : "make it a Float32Array and "}give it a shape by tensor(data, shape)`;
+    throw new TypeError(`"${name}" expected ${expected}, got a flat ${show(value)}: ${cure}`);
   }
   expectType(Array.isArray(value), name, expected, value);
   expectRange(value.length > 0, name, expected, value);
   const first: unknown = value[0];
-  const vectors = Array.isArray(first)
-    ? typeof first[0] === "number"
-    : first instanceof Float32Array && time === "vector";
-  if (vectors) {
-    if (time === "sequence")
-      throw new RangeError(`"${name}" expected ${expected}, got an array [${value.length}, …] without time`);
-    const rows = value.map((row, b) => flatten(`${name}[${b}]`, row, F, 1));
+  const isNested = isTensor(first) || (Array.isArray(first) && typeof first[0] === "object");
+  const isFlat = Array.isArray(first) && typeof first[0] === "number";
+  if (isFlat && time === "sequence")
+    throw new RangeError(`"${name}" expected ${expected}, got an array [${value.length}, …] without time`);
+  if (isNested && time === "vector") throw new RangeError(`"${name}" expected ${expected}, got sequences with time`);
+  if (isFlat || time === "vector") {
+    const rows = Array.from(value, (row, b) => flatten(`${name}[${b}]`, row, F, 1));
     return { name, data: concatenate(rows, F), B: rows.length, T: 1, F, vector: true, lengths: undefined };
   }
-  if (time === "vector") throw new RangeError(`"${name}" expected ${expected}, got an array of ${show(first)}`);
-  return fromSequences(
-    name,
-    value.map((row, b) => flatten(`${name}[${b}]`, row, F)),
-    F,
-  );
+  const rows = Array.from(value, (row, b) => flatten(`${name}[${b}]`, row, F));
+  return fromSequences(name, rows, F);
 }
 
 /** Indices. @throws TypeError on another kind, RangeError on another shape */
@@ -101,6 +106,7 @@ function fromTensor(
   time: Time,
 ): Values<Float32Array> {
   const expected = expectedShape(F, time);
+  expectTensor(name, { data, shape });
   expectType(data instanceof Float32Array, name, `a tensor of Float32Array, ${expected}`, data);
   const vector = shape.length === 2 && time !== "sequence";
   const fits = (vector || (shape.length === 3 && time !== "vector")) && shape.at(-1) === F && data.length > 0;
@@ -114,6 +120,7 @@ function fromIndexTensor(
   time: Time,
 ): Values<Int32Array> {
   const expected = expectedShape(undefined, time);
+  expectTensor(name, { data, shape });
   expectType(data instanceof Int32Array, name, `a tensor of Int32Array, ${expected}`, data);
   const vector = shape.length === 1 && time !== "sequence";
   const fits = (vector || (shape.length === 2 && time !== "vector")) && data.length > 0;
@@ -125,9 +132,12 @@ function fromIndexTensor(
 function flatten(name: string, value: unknown, F: number, steps?: number): Float32Array {
   const expected = steps === 1 ? `${F} numbers` : `shape [time, ${F}]`;
   if (isTensor(value)) {
-    const fits = value.data instanceof Float32Array && value.shape.length === 2 && value.shape[1] === F;
-    if (!fits) throw new RangeError(`"${name}" expected ${expected}, got ${showShape(value.shape)}`);
-    return value.data;
+    const { data, shape } = value;
+    expectTensor(name, value);
+    expectType(data instanceof Float32Array, name, `a tensor of Float32Array, ${expected}`, data);
+    const fits = shape.length === 2 && shape[1] === F && data.length > 0;
+    if (!fits) throw new RangeError(`"${name}" expected ${expected}, got ${showShape(shape)}`);
+    return data;
   }
   if (value instanceof Float32Array) {
     const fits = value.length % F === 0 && value.length > 0 && (steps === undefined || value.length === steps * F);
@@ -137,8 +147,8 @@ function flatten(name: string, value: unknown, F: number, steps?: number): Float
   expectType(Array.isArray(value), name, expected, value);
   if (steps === 1) return numbers(name, value, F);
   expectRange(value.length > 0, name, expected, value);
-  const rows = value.map((row: unknown, t) => {
-    expectType(Array.isArray(row), `${name}[${t}]`, `${F} numbers`, row);
+  const rows = Array.from(value, (row: unknown, t) => {
+    if (!Array.isArray(row)) throw wrongType(`${name}[${t}]`, `${F} numbers`, row);
     return numbers(`${name}[${t}]`, row, F);
   });
   return concatenate(rows, F);
@@ -147,18 +157,17 @@ function flatten(name: string, value: unknown, F: number, steps?: number): Float
 function numbers(name: string, value: readonly unknown[], F: number): Float32Array {
   expectRange(value.length === F, name, `${F} numbers`, value);
   return Float32Array.from(value, (x, i) => {
-    expectType(typeof x === "number", `${name}[${i}]`, "a number", x);
+    if (typeof x !== "number") throw wrongType(`${name}[${i}]`, "a number", x);
     return x;
   });
 }
 
 function integers(name: string, value: ArrayLike<unknown>): Int32Array {
-  expectRange(value.length > 0, name, "at least one integer", "none");
+  expectRange(value.length > 0, name, "at least one integer", value);
   if (value instanceof Int32Array) return value;
   return Int32Array.from(value, (x, i) => {
-    expectType(typeof x === "number", `${name}[${i}]`, "an integer", x);
-    expectRange(Number.isInteger(x), `${name}[${i}]`, "an integer", x);
-    return x;
+    const fits = typeof x === "number" && (x | 0) === x;
+    return fits ? x : expectInteger(`${name}[${i}]`, x, -0x80000000);
   });
 }
 
@@ -187,31 +196,38 @@ export function withLengths<D extends Float32Array | Int32Array>(values: Values<
   expectType(isList, "lengths", "an array of integers", lengths);
   expectRange(!values.vector, "lengths", `none, because "${values.name}" has no time`, lengths);
   expectRange(lengths.length === values.B, "lengths", `${values.B} integers, one a sequence`, lengths);
-  const checked = Int32Array.from(lengths as ArrayLike<number>, (length, b) => {
-    const fits = Number.isInteger(length) && length >= 1 && length <= values.T;
-    expectRange(fits, `lengths[${b}]`, `an integer from 1 to the time of "${values.name}", ${values.T}`, length);
-    return length;
+  const checked = Int32Array.from(lengths as ArrayLike<unknown>, (length, b) => {
+    return expectInteger(`lengths[${b}]`, length, 1, values.lengths?.[b] ?? values.T);
   });
   return { ...values, lengths: checked };
 }
 
 /**
- * Targets beside the inputs they belong to: as many sequences, `T` steps, and the same lengths.
+ * Targets beside the inputs they belong to: as many sequences, and the steps of the outputs.
  * @throws RangeError when they do not fit
  */
-export function matchTo<D extends Float32Array | Int32Array>(targets: Values<D>, inputs: Values, T: number): Values<D> {
+export function matchTo<D extends Float32Array | Int32Array>(targets: Values<D>, outputs: OutputForm): Values<D> {
   const { name, B, lengths } = targets;
+  const { inputs, T } = outputs;
   expectRange(B === inputs.B, name, `${inputs.B} sequences, as many as "${inputs.name}"`, B);
   if (targets.vector) return targets;
-  expectRange(targets.T === T, name, `${T} steps`, targets.T);
-  const differs = lengths?.findIndex((length, b) => length !== (inputs.lengths?.[b] ?? inputs.T)) ?? -1;
-  if (differs >= 0) {
-    const expected = inputs.lengths?.[differs] ?? inputs.T;
-    throw new RangeError(
-      `"${name}[${differs}]" expected ${expected} steps, as "${inputs.name}", got ${lengths![differs]!}`,
-    );
+  expectRange(targets.T === T, name, `${T} steps, as the output has`, targets.T);
+  lengths?.forEach((length, b) => {
+    const expected = outputs.lengths?.[b] ?? T;
+    if (length !== expected) throw wrongRange(`${name}[${b}]`, `${expected} steps, as the output has`, length);
+  });
+  return { ...targets, lengths: outputs.lengths };
+}
+
+/** The first value, padding left out, that fails a test. */
+export function findValue(values: Values, fails: (value: number) => boolean): number | undefined {
+  const { data, B, T, F, lengths } = values;
+  for (let b = 0; b < B; b++) {
+    const start = b * T * F;
+    const found = data.subarray(start, start + (lengths?.[b] ?? T) * F).find(fails);
+    if (found !== undefined) return found;
   }
-  return { ...targets, lengths: T === inputs.T ? inputs.lengths : undefined };
+  return undefined;
 }
 
 /** @throws RangeError that names the place of the first value that is NaN or infinite, padding left out */

@@ -1,7 +1,7 @@
 import type { TrainingData } from "../data/dataset.ts";
 import type { Loss } from "../loss.ts";
 import type { Network, Parameter } from "../network.ts";
-import { expectInteger, expectNumber, expectOptions } from "../validate.ts";
+import { expectInteger, expectOptions, expectPositive } from "../validate.ts";
 
 export interface GradientCheckOptions {
   readonly loss: Loss;
@@ -29,38 +29,56 @@ export interface GradientCheckResult {
  */
 export function gradientCheck(net: Network, data: TrainingData, options: GradientCheckOptions): GradientCheckResult[] {
   expectOptions("gradientCheck", options, ["loss", "epsilon", "samples"]);
-  const epsilon = expectNumber("epsilon", options.epsilon ?? 0.01, Number.MIN_VALUE);
-  const samples = expectInteger("samples", options.samples ?? 32, 1);
+  const { loss, epsilon = 0.01, samples = 32 } = options;
+  expectPositive("epsilon", epsilon);
+  expectInteger("samples", samples, 1);
+  expectOptions("data", data, ["inputs", "targets", "lengths"]);
+  const { inputs, targets, lengths } = data;
   const random = net.randomState;
   const lossNow = () => {
     net.randomState = random; // the same dropout each time
-    net.forward(data.inputs, { training: true, ...(data.lengths && { lengths: data.lengths }) });
-    return net.loss(options.loss, data.targets);
+    net.forward(inputs, { training: true, ...(lengths !== undefined && { lengths }) });
+    return net.loss(loss, targets);
   };
-  lossNow();
-  net.zeroGrad();
-  net.backward();
-  const results = net.parameters.map((parameter) => checkParameter(parameter, lossNow, epsilon, samples));
-  net.randomState = random;
-  return results;
+  try {
+    lossNow();
+    net.zeroGrad();
+    net.backward();
+    return net.parameters.map((parameter, k) => {
+      const elements = spread(parameter.gradient.length, samples).filter((i) => k > 0 || !isPadding(net, i));
+      return checkParameter(parameter, elements, lossNow, epsilon);
+    });
+  } finally {
+    net.randomState = random;
+  }
+}
+
+/** At most so many of n elements, evenly. */
+function spread(n: number, samples: number): number[] {
+  const count = Math.min(samples, n);
+  return Array.from({ length: count }, (_, k) => Math.floor((k * n) / count));
+}
+
+/** Whether element i of the first parameter belongs to the vector of the padding token, which learns nothing. */
+function isPadding({ config }: Network, i: number): boolean {
+  const [first] = config.layers;
+  return first?.type === "embedding" && Math.floor(i / first.units) === first.paddingIndex;
 }
 
 function checkParameter(
   parameter: Parameter,
+  elements: readonly number[],
   lossNow: () => number,
   epsilon: number,
-  samples: number,
 ): GradientCheckResult {
   const gradient = parameter.gradient.slice();
-  const checked = Math.min(samples, gradient.length);
   const largest = gradient.reduce((max, g) => Math.max(max, Math.abs(g)), 1e-3);
   let error = 0;
-  for (let k = 0; k < checked; k++) {
-    const i = Math.floor((k * gradient.length) / checked);
+  for (const i of elements) {
     const numeric = centralDifference(parameter, i, lossNow, epsilon);
     error = Math.max(error, Math.abs(numeric - gradient[i]!) / largest);
   }
-  return { name: parameter.name, checked, error };
+  return { name: parameter.name, checked: elements.length, error };
 }
 
 function centralDifference(parameter: Parameter, i: number, lossNow: () => number, epsilon: number): number {

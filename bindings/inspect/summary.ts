@@ -5,10 +5,11 @@ const number = new Intl.NumberFormat("en-US");
 /** A table of the layers: name, what comes out, number of parameters. */
 export function summary(engine: Engine, { input }: EngineConfig): string {
   const inputText = "tokens" in input ? `tokens below ${input.tokens}` : `${input.features} features`;
-  const rows = engine.layers.map(({ name, output }) => {
-    const own = engine.parameters.filter((parameter) => parameter.name.startsWith(`${name}.`));
+  const rows = engine.layers.map(({ name, output }, i) => {
+    const own = engine.parameters.filter(({ layer }) => layer === i);
     const count = own.reduce((sum, { size }) => sum + size, 0);
-    const time = output.time === "sequence" ? ["time"] : output.time === "vector" ? [] : ["…"];
+    const kind = output.time === "input" ? engine.inputTime : output.time;
+    const time = kind === "sequence" ? ["time"] : kind === "vector" ? [] : ["…"];
     return [name, `[${["batch", ...time, output.size].join(", ")}]`, number.format(count)] as const;
   });
   const total = engine.parameters.reduce((sum, { size }) => sum + size, 0);

@@ -1,8 +1,17 @@
-import type { Engine, EngineConfig } from "../engine.ts";
+import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
-import type { Optimizer, OptimizerState } from "../optimizer.ts";
-import { isObject } from "./json.ts";
-import { checkTensors, fillParameters, floatTensor, readModel, RESERVED, writeModel, type ModelFile } from "./model.ts";
+import { slotCount, type Optimizer, type OptimizerState } from "../optimizer.ts";
+import { isObject, show } from "./json.ts";
+import {
+  checkTensors,
+  fillParameters,
+  floatTensor,
+  readModel,
+  RESERVED,
+  writeModel,
+  type ModelFile,
+  type ModelHead,
+} from "./model.ts";
 import { float32Of, type RawTensor } from "./safetensors.ts";
 
 /** Where a run of training is. */
@@ -25,6 +34,8 @@ export interface Progress {
 }
 
 export interface FitProgress {
+  /** Epochs after which the losses were measured. */
+  measured?: number;
   /** Losses by epoch. */
   history?: { loss: number[]; validationLoss: number[]; validationAccuracy: number[] };
   /** Epochs since the validation loss was lowest, and that loss. */
@@ -35,12 +46,13 @@ export interface FitProgress {
   best?: Float32Array;
 }
 
-const KEY = "unrolled.training";
+/** The data and options, by name and as JSON, with which a run can only be gone on with if they are the same. */
+export type Setup = Readonly<Record<string, string>>;
 
 /** What a checkpoint keeps as JSON. */
 type Position = Pick<Progress, (typeof numbers)[number]> & {
   readonly fit: Omit<FitProgress, "best">;
-  readonly optimizer: unknown;
+  readonly setup: Setup;
   readonly optimizerSteps: number;
 };
 
@@ -49,9 +61,9 @@ const numbers = ["epoch", "batch", "steps", "sum", "weight"] as const;
 /** A run as a file: the network, and everything else that its continuation depends on. */
 export function writeCheckpoint(
   engine: Engine,
-  config: EngineConfig,
+  head: ModelHead,
   state: OptimizerState,
-  optimizer: Optimizer,
+  setup: Setup,
   progress: Progress,
 ): Uint8Array<ArrayBuffer> {
   const { order, carried, fit, ...position } = progress;
@@ -63,13 +75,11 @@ export function writeCheckpoint(
     ...Array.from({ length: state.count }, (_, k): [string, RawTensor] => [`slot${k}`, floatTensor(state.slot(k))]),
     ...(best ? [["best", floatTensor(best)] as [string, RawTensor]] : []),
   ];
-  const training = { ...position, fit: fitPosition, optimizer, optimizerSteps: state.steps };
-  return writeModel(
-    engine,
-    config,
-    { [KEY]: JSON.stringify(training) },
-    tensors.map(([name, value]) => [RESERVED + name, value]),
-  );
+  const all: Position = { ...position, fit: fitPosition, setup, optimizerSteps: state.steps };
+  return writeModel(engine, head, {
+    position: JSON.stringify(all),
+    tensors: tensors.map(([name, value]) => [RESERVED + name, value]),
+  });
 }
 
 /** A checkpoint that has been read and checked against the run that is to take it up. */
@@ -77,60 +87,59 @@ export interface Checkpoint {
   readonly file: ModelFile;
   readonly position: Position;
   readonly order: Int32Array;
+  readonly carried: Float32Array;
+  readonly random: Uint8Array;
   readonly slots: readonly Float32Array[];
+  readonly best: Float32Array | undefined;
 }
 
-/** @throws FormatError when the bytes are no checkpoint of this network, optimiser and data */
+/** @throws FormatError when the bytes are no checkpoint of this network, with these data and options */
 export function readCheckpoint(
   bytes: Uint8Array,
   engine: Engine,
   optimizer: Optimizer,
+  setup: Setup,
   progress: Progress,
   batches: number,
 ): Checkpoint {
   const file = readModel(bytes);
+  const position = parsePosition(file, setup, batches);
   checkTensors(engine.parameters, file);
-  const position = parsePosition(file, batches);
-  if (JSON.stringify(position.optimizer) !== JSON.stringify(optimizer)) {
-    throw mismatch(`is of the optimizer ${JSON.stringify(position.optimizer)}: give "resume" the same optimizer`);
-  }
-  const order = tensorBytes(file, "order", "I32");
-  const examples = progress.order.length;
-  if (order.byteLength !== examples * 4) throw mismatch(`is of other data: "inputs" has ${examples} sequences`);
-  const carried = tensorFloats(file, "carried");
-  if (carried?.length !== progress.carried.length) throw mismatch('is of another "batchSize"');
-  const indices = new Int32Array(order.slice().buffer);
-  if (indices.some((i) => i < 0 || i >= examples))
-    throw new FormatError("malformed", "the checkpoint's order is no order");
-  tensorBytes(file, "random", "U8", 64);
-  const slots: Float32Array[] = [];
-  for (let k = 0; ; k++) {
-    const slot = tensorFloats(file, `slot${k}`);
-    if (!slot) break;
-    if (slot.length !== engine.blockSize) throw mismatch("has optimiser slots of another size");
-    slots.push(slot);
-  }
-  return { file, position, order: indices, slots };
+  const floats = (name: string, size: number) => float32Of(name, expectTensor(file, name, "F32", size));
+  const { blockSize } = engine;
+  return {
+    file,
+    position,
+    order: readOrder(file, progress.order.length),
+    carried: floats("carried", progress.carried.length),
+    random: expectTensor(file, "random", "U8", 64).bytes,
+    slots: Array.from({ length: slotCount(optimizer) }, (_, k) => floats(`slot${k}`, blockSize)),
+    best: file.tensors.has(`${RESERVED}best`) ? floats("best", blockSize) : undefined,
+  };
 }
 
-function parsePosition(file: ModelFile, batches: number): Position {
-  const text = file.metadata[KEY];
-  if (text === undefined) throw mismatch('has no training in it: "resume" takes bytes of Trainer.checkpoint()');
-  const position = readPosition(text);
-  if (!position)
-    throw new FormatError("malformed", "the checkpoint's position is not what Trainer.checkpoint() writes");
-  if (position.batch >= batches) throw mismatch(`is at batch ${position.batch} of an epoch that has ${batches}`);
+function parsePosition({ training }: ModelFile, setup: Setup, batches: number): Position {
+  if (training === undefined) throw mismatch('has no training in it: "resume" takes bytes of Trainer.checkpoint()');
+  const position = readPosition(training);
+  if (!position || position.batch >= batches) throw malformed("position");
+  for (const [name, now] of Object.entries(setup)) {
+    const then = position.setup[name];
+    if (then === now) continue;
+    throw mismatch(
+      `is of another "${name}", ${show(then)}, than ${show(now)}: give "resume" the same data and options`,
+    );
+  }
   return position;
 }
 
 function readPosition(text: string): Position | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text, (_, member: unknown) => (member === null ? NaN : member)); // JSON has no NaN
   } catch {
     return undefined;
   }
-  if (!isObject(value) || !isObject(value.fit)) return undefined;
+  if (!isObject(value) || !isObject(value.setup) || !isFit(value.fit)) return undefined;
   const count = (key: string) => Number.isSafeInteger(value[key]) && Number(value[key]) >= 0;
   const sound =
     ["epoch", "batch", "steps", "optimizerSteps"].every(count) &&
@@ -138,39 +147,52 @@ function readPosition(text: string): Position | undefined {
   return sound ? (value as Position) : undefined;
 }
 
+function isFit(value: unknown): value is Position["fit"] {
+  if (!isObject(value)) return false;
+  const { measured, history, waited, bestLoss, bestEpoch } = value;
+  const isNumber = (one: unknown) => one === undefined || Number.isFinite(one);
+  const lists = ["loss", "validationLoss", "validationAccuracy"];
+  const isList = (list: unknown) => Array.isArray(list) && list.every((one) => typeof one === "number");
+  const isHistory = history === undefined || (isObject(history) && lists.every((name) => isList(history[name])));
+  return isHistory && [measured, waited, bestLoss, bestEpoch].every(isNumber);
+}
+
 function mismatch(what: string): FormatError {
   return new FormatError("mismatch", `the checkpoint ${what}`);
 }
 
-function tensorBytes(file: ModelFile, name: string, dtype: string, size?: number): Uint8Array {
-  const tensor = file.tensors.get(RESERVED + name);
-  const sound = tensor?.dtype === dtype && (size === undefined || tensor.bytes.length === size);
-  if (!sound) throw new FormatError("malformed", `the checkpoint has no proper tensor "${RESERVED}${name}"`);
-  return tensor.bytes;
+function malformed(what: string): FormatError {
+  return new FormatError("malformed", `the checkpoint's "${what}" is not what Trainer.checkpoint() writes`);
 }
 
-function tensorFloats(file: ModelFile, name: string): Float32Array | undefined {
+function expectTensor(file: ModelFile, name: string, dtype: string, size: number): RawTensor {
   const tensor = file.tensors.get(RESERVED + name);
-  return tensor && float32Of(RESERVED + name, tensor);
+  if (tensor?.dtype === dtype && tensor.shape.length === 1 && tensor.shape[0] === size) return tensor;
+  throw malformed(RESERVED + name);
+}
+
+/** Each of the n examples once. */
+function readOrder(file: ModelFile, n: number): Int32Array {
+  const order = new Int32Array(expectTensor(file, "order", "I32", n).bytes.slice().buffer);
+  if (new Set(order).size < n || order.some((i) => i < 0 || i >= n)) throw malformed(`${RESERVED}order`);
+  return order;
 }
 
 /** Takes up a checkpoint: everything is in place afterwards. */
 export function restoreCheckpoint(
-  { file, position, order, slots }: Checkpoint,
+  { file, position, order, carried, random, slots, best }: Checkpoint,
   engine: Engine,
   state: OptimizerState,
   optimizer: Optimizer,
   progress: Progress,
 ): void {
   state.use(optimizer);
-  if (state.count !== slots.length) throw mismatch("has another number of optimiser slots");
   fillParameters(engine, file);
   slots.forEach((slot, k) => state.slot(k).set(slot));
   state.steps = position.optimizerSteps;
-  engine.randomState.set(tensorBytes(file, "random", "U8", 64));
-  const best = tensorFloats(file, "best");
+  engine.randomState.set(random);
   for (const key of numbers) progress[key] = position[key];
   progress.order = order;
-  progress.carried.set(tensorFloats(file, "carried")!);
+  progress.carried.set(carried);
   progress.fit = { ...position.fit, ...(best && { best }) };
 }

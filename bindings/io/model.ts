@@ -2,29 +2,55 @@ import type { Engine, EngineConfig } from "../engine.ts";
 import { FormatError } from "../errors.ts";
 import type { ParameterBlock } from "../layers/layer.ts";
 import { showShape } from "../tensor.ts";
-import { isObject } from "./json.ts";
+import { expectRange } from "../validate.ts";
+import { isObject, show } from "./json.ts";
 import { float32Of, readSafetensors, writeSafetensors, type RawTensor, type Safetensors } from "./safetensors.ts";
 
-/** Key of the metadata under which a file keeps the description of its network. */
-const KEY = "unrolled";
+/** Keys of the metadata under which a file keeps the description of its network and, in a checkpoint, its training. */
+const DESCRIPTION = "unrolled";
+const TRAINING = "unrolled.training";
 
 /** Tensors of a checkpoint that are no parameters begin so; a layer's name may not. */
 export const RESERVED = "__training__.";
 
 type NamedTensor = readonly [string, RawTensor];
 
-/** A network as a file: parameters by name in their order, then `extra`; the description goes into the metadata. */
+/** What a file says of a network beside its tensors. */
+export interface ModelHead {
+  readonly config: EngineConfig;
+  /** Texts of the user. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What a checkpoint has more than a network: a text, and tensors whose names are reserved. */
+export interface Training {
+  readonly position: string;
+  readonly tensors: readonly NamedTensor[];
+}
+
+/** A network as a file: parameters by name in their order, then those of the training; the rest goes into the metadata. */
 export function writeModel(
   engine: Engine,
-  config: EngineConfig,
-  metadata: Readonly<Record<string, string>>,
-  extra: readonly NamedTensor[] = [],
+  { config, metadata }: ModelHead,
+  training?: Training,
 ): Uint8Array<ArrayBuffer> {
+  for (const key of [DESCRIPTION, TRAINING]) {
+    expectRange(
+      !Object.hasOwn(metadata, key),
+      "metadata",
+      `keys other than "${key}", which the file needs itself`,
+      key,
+    );
+  }
   const tensors = engine.parameters.map(({ name, shape, value, size }): NamedTensor => {
     return [name, floatTensor(engine.core.view(value, size), shape)];
   });
   const description = { version: 1, input: config.input, layers: config.layers, seed: config.seed };
-  return writeSafetensors([...tensors, ...extra], { ...metadata, [KEY]: JSON.stringify(description) });
+  return writeSafetensors([...tensors, ...(training?.tensors ?? [])], {
+    ...metadata,
+    [DESCRIPTION]: JSON.stringify(description),
+    ...(training && { [TRAINING]: training.position }),
+  });
 }
 
 /** A copy of floats as a tensor of a file. Every runtime here is little-endian, as WebAssembly is and as the format asks. */
@@ -32,17 +58,19 @@ export function floatTensor(data: Float32Array, shape: readonly number[] = [data
   return { dtype: "F32", shape, bytes: new Uint8Array(data.slice().buffer) };
 }
 
-/** A file that has been read: its description, if it has one, its tensors, and its metadata without the description. */
+/** A file that has been read: its description and training, if it has them, its tensors, and the texts of the user. */
 export interface ModelFile {
   readonly description: unknown;
+  readonly training: string | undefined;
   readonly tensors: Safetensors["tensors"];
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 export function readModel(bytes: Uint8Array | ArrayBuffer): ModelFile {
   const { tensors, metadata } = readSafetensors(bytes);
-  const { [KEY]: text, ...rest } = metadata;
-  return { description: text === undefined ? undefined : parseDescription(text), tensors, metadata: rest };
+  const { [DESCRIPTION]: text, [TRAINING]: training, ...rest } = metadata;
+  const description = text === undefined ? undefined : parseDescription(text);
+  return { description, training, tensors, metadata: rest };
 }
 
 function parseDescription(text: string): unknown {
@@ -54,7 +82,7 @@ function parseDescription(text: string): unknown {
   }
   if (!isObject(value)) throw new FormatError("malformed", "the file's description of the network is not an object");
   if (value.version !== 1) {
-    const version = JSON.stringify(value.version);
+    const version = show(value.version);
     throw new FormatError(
       "unsupported",
       `the file's description has version ${version}, and this library reads 1: update it`,
@@ -67,16 +95,24 @@ function parseDescription(text: string): unknown {
  * Checks that the tensors of a file are the parameters of a network, none more and none less.
  * @throws FormatError that names the first one that differs
  */
-export function checkTensors(parameters: readonly ParameterBlock[], { tensors }: ModelFile): void {
-  for (const { name, shape } of parameters) {
-    const found = tensors.get(name);
-    if (!found) throw new FormatError("mismatch", `the file has no tensor "${name}"; it has ${listNames(tensors)}`);
-    if (showShape(found.shape) !== showShape(shape)) {
-      const shapes = `${showShape(shape)}, got ${showShape(found.shape)}`;
-      throw new FormatError("mismatch", `tensor "${name}" expected shape ${shapes}`);
-    }
-    if (found.dtype !== "F32" && found.dtype !== "F64") float32Of(name, found);
+export function checkTensors(parameters: readonly ParameterBlock[], file: ModelFile): void {
+  for (const parameter of parameters) checkTensor(parameter, file);
+  expectNoMore(parameters, file);
+}
+
+/** Checks that a file has the tensor of one parameter. */
+export function checkTensor({ name, shape }: ParameterBlock, { tensors }: ModelFile): void {
+  const found = tensors.get(name);
+  if (!found) throw new FormatError("mismatch", `the file has no tensor "${name}"; it has ${listNames(tensors)}`);
+  if (showShape(found.shape) !== showShape(shape)) {
+    const shapes = `${showShape(shape)}, got ${showShape(found.shape)}`;
+    throw new FormatError("mismatch", `tensor "${name}" expected shape ${shapes}`);
   }
+  if (found.dtype !== "F32" && found.dtype !== "F64") float32Of(name, found);
+}
+
+/** Checks that a file has no tensors beside the parameters, but for those of a training. */
+export function expectNoMore(parameters: readonly ParameterBlock[], { tensors }: ModelFile): void {
   const known = new Set(parameters.map(({ name }) => name));
   for (const name of tensors.keys()) {
     if (known.has(name) || name.startsWith(RESERVED)) continue;

@@ -1,6 +1,6 @@
 import { activationCode, checkActivation, type Activation, type ActivationCode } from "../activation.ts";
 import { padded, type Arena, type Pointer } from "../core/core.ts";
-import { checkInitializer, fanInUniform, initialize, type Initializer } from "../initializer.ts";
+import { fanInUniform, initialize, optionalInitializer, type Initializer } from "../initializer.ts";
 import { expectBoolean, expectInteger, expectOptions } from "../validate.ts";
 import {
   checkName,
@@ -48,8 +48,8 @@ export function dense(units: number, options: DenseOptions = {}): DenseLayer {
     units: expectInteger("units", units, 1),
     activation: checkActivation("activation", activation),
     bias: expectBoolean("bias", bias),
-    weightInit: weightInit && checkInitializer("weightInit", weightInit),
-    biasInit: biasInit && checkInitializer("biasInit", biasInit),
+    weightInit: optionalInitializer("weightInit", weightInit),
+    biasInit: optionalInitializer("biasInit", biasInit),
     name: checkName(name),
   });
 }
@@ -98,7 +98,7 @@ class Dense extends Layer {
     const n = rows.N * padded(this.output.size);
     this.#rows = rows;
     this.#y = arena.floats(n);
-    this.#a = this.#activation.keepsInput && training ? arena.floats(n) : this.#y;
+    this.#a = this.#activation.keepsInput ? arena.floats(n) : this.#y;
     this.#dx = training ? arena.floats(rows.N * padded(this.input.size)) : 0;
     return rows;
   }

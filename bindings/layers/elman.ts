@@ -1,13 +1,11 @@
-import { padded, type Arena, type Pointer } from "../core/core.ts";
+import type { Pointer } from "../core/core.ts";
 import { expectOneOf, expectOptions } from "../validate.ts";
-import { withoutUndefined, type LayerType, type Rows } from "./layer.ts";
+import { withoutUndefined, type LayerType } from "./layer.ts";
 import {
   checkRecurrent,
-  planState,
   Recurrent,
   recurrentOptionNames,
-  stateBuffer,
-  type Cell,
+  Cell,
   type CellSetting,
   type RecurrentOptions,
 } from "./recurrent.ts";
@@ -34,63 +32,21 @@ export interface ElmanLayer extends ElmanOptions {
  */
 export function elman(units: number, options: ElmanOptions = {}): ElmanLayer {
   expectOptions("elman", options, [...recurrentOptionNames, "activation"]);
-  const activation = expectOneOf("activation", options.activation ?? "tanh", activations);
-  return withoutUndefined({ type: "elman", ...checkRecurrent(units, options), activation });
+  const { activation = "tanh" } = options;
+  const checked = checkRecurrent(units, options);
+  return withoutUndefined({
+    type: "elman",
+    ...checked,
+    activation: expectOneOf("activation", activation, activations),
+  });
 }
 
-class ElmanCell implements Cell {
-  readonly h;
-  readonly setting: CellSetting;
+class ElmanCell extends Cell {
   readonly activation: number;
-  rows: Rows | undefined;
-  keep = false;
-  // Packed weights
-  wIh: Pointer = 0;
-  wHh: Pointer = 0;
-  wIhRows: Pointer = 0;
-  wHhRows: Pointer = 0;
-  bias: Pointer = 0;
-  // Kept for backward, see assembly/elman.ts
-  x: Pointer = 0;
-  y: Pointer = 0;
-  hPrev: Pointer = 0;
 
   constructor(setting: CellSetting, activation: number) {
-    this.setting = setting;
+    super(1, setting);
     this.activation = activation;
-    this.h = stateBuffer(setting, "h");
-  }
-
-  reserve(arena: Arena): void {
-    const { I, H } = this.setting;
-    const P = padded(H);
-    this.wIh = arena.floats(I * P);
-    this.wHh = arena.floats(H * P);
-    this.wIhRows = arena.floats(padded(I) * P);
-    this.wHhRows = arena.floats(P * P);
-    this.bias = arena.floats(P);
-  }
-
-  plan(arena: Arena, rows: Rows, training: boolean): void {
-    const P = padded(this.setting.H);
-    this.rows = rows;
-    this.keep = training;
-    planState(this.h, arena, rows.B, training);
-    this.y = arena.floats(rows.N * P);
-    this.hPrev = arena.floats(training ? rows.N * P : P);
-  }
-
-  pack(): void {
-    const { core, I, H, parameters } = this.setting;
-    core.functions.packTransposed(this.wIh, parameters.wIh.value, 1, H, I);
-    core.functions.packTransposed(this.wHh, parameters.wHh.value, 1, H, H);
-    core.functions.packBias(this.bias, parameters.bIh?.value ?? 0, parameters.bHh?.value ?? 0, 1, H);
-  }
-
-  packBackward(): void {
-    const { core, I, H, parameters } = this.setting;
-    core.functions.packRows(this.wIhRows, parameters.wIh.value, 1, H, I);
-    core.functions.packRows(this.wHhRows, parameters.wHh.value, 1, H, H);
   }
 
   forward(x: Pointer): Pointer {

@@ -1,5 +1,5 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
-import { checkInitializer, initialize, normal, type Initializer } from "../initializer.ts";
+import { initialize, normal, optionalInitializer, type Initializer } from "../initializer.ts";
 import { expectInteger, expectOptions, expectType } from "../validate.ts";
 import {
   checkName,
@@ -39,7 +39,7 @@ export function embedding(units: number, options: EmbeddingOptions = {}): Embedd
     type: "embedding",
     units: expectInteger("units", units, 1),
     paddingIndex: paddingIndex === undefined ? undefined : expectInteger("paddingIndex", paddingIndex, 0),
-    weightInit: weightInit && checkInitializer("weightInit", weightInit),
+    weightInit: optionalInitializer("weightInit", weightInit),
     name: checkName(name),
   });
 }

@@ -3,11 +3,9 @@ import { expectOneOf, expectOptions } from "../validate.ts";
 import { withoutUndefined, type LayerType, type Rows } from "./layer.ts";
 import {
   checkRecurrent,
-  planState,
   Recurrent,
   recurrentOptionNames,
-  stateBuffer,
-  type Cell,
+  Cell,
   type CellSetting,
   type RecurrentOptions,
 } from "./recurrent.ts";
@@ -37,86 +35,67 @@ export interface GruLayer extends GruOptions {
  */
 export function gru(units: number, options: GruOptions = {}): GruLayer {
   expectOptions("gru", options, [...recurrentOptionNames, "reset"]);
-  const reset = expectOneOf("reset", options.reset ?? "after", resets);
-  return withoutUndefined({ type: "gru", ...checkRecurrent(units, options), reset });
+  const { reset = "after" } = options;
+  const checked = checkRecurrent(units, options);
+  return withoutUndefined({ type: "gru", ...checked, reset: expectOneOf("reset", reset, resets) });
 }
 
-class GruCell implements Cell {
-  readonly h;
-  readonly setting: CellSetting;
+const GATES = 3;
+
+/** The gates r and z have another left-hand side in the recurrent product than n, so wHh is packed as two and one. */
+class GruCell extends Cell {
   readonly resetAfter: boolean;
-  rows: Rows | undefined;
-  keep = false;
-  // Packed weights: the gates r and z, and n, have different left-hand sides in the recurrent product
-  wIh: Pointer = 0;
-  wHrz: Pointer = 0;
-  wHn: Pointer = 0;
-  wIhRows: Pointer = 0;
-  wHrzRows: Pointer = 0;
-  wHnRows: Pointer = 0;
-  bias: Pointer = 0;
+  /** Bytes that r and z take of a block: of the weights, of a bias, and of the two packed forms. */
+  readonly rz;
+  /** Bias of n inside the reset gate; zeros with reset before. */
   biasHn: Pointer = 0;
   // Kept for backward, see assembly/gru.ts
-  x: Pointer = 0;
-  y: Pointer = 0;
-  gates: Pointer = 0;
+  activated: Pointer = 0;
   q: Pointer = 0;
-  hPrev: Pointer = 0;
+  /** Scratch of backward with reset before. */
   dq: Pointer = 0;
 
   constructor(setting: CellSetting, resetAfter: boolean) {
-    this.setting = setting;
-    this.resetAfter = resetAfter;
-    this.h = stateBuffer(setting, "h");
-  }
-
-  reserve(arena: Arena): void {
-    const { I, H } = this.setting;
+    super(GATES, setting);
+    const { H } = setting;
     const P = padded(H);
-    this.wIh = arena.floats(I * 3 * P);
-    this.wHrz = arena.floats(H * 2 * P);
-    this.wHn = arena.floats(H * P);
-    this.wIhRows = arena.floats(padded(I) * 3 * P);
-    this.wHrzRows = arena.floats(P * 2 * P);
-    this.wHnRows = arena.floats(P * P);
-    this.bias = arena.floats(3 * P);
-    this.biasHn = arena.floats(P);
+    this.resetAfter = resetAfter;
+    this.rz = { weight: 2 * H * H * 4, bias: 2 * H * 4, packed: 2 * H * P * 4, rows: 2 * P * P * 4 };
   }
 
-  plan(arena: Arena, rows: Rows, training: boolean): void {
+  override reserve(arena: Arena): void {
+    super.reserve(arena);
+    this.biasHn = arena.floats(padded(this.setting.H));
+  }
+
+  override plan(arena: Arena, rows: Rows, training: boolean): void {
+    super.plan(arena, rows, training);
     const P = padded(this.setting.H);
-    this.rows = rows;
-    this.keep = training;
-    planState(this.h, arena, rows.B, training);
-    this.gates = arena.floats(rows.N * 3 * P);
-    this.y = arena.floats(rows.N * P);
+    this.activated = arena.floats(rows.N * GATES * P);
     this.q = arena.floats((training ? rows.N : rows.B) * P);
-    this.hPrev = arena.floats(training ? rows.N * P : P);
     this.dq = training ? arena.floats(rows.B * P) : 0;
   }
 
-  pack(): void {
-    const { core, I, H, parameters } = this.setting;
-    const { packTransposed, packBias } = core.functions;
-    const P = padded(H);
-    const candidate = 2 * H * H * 4;
-    const bIh = parameters.bIh?.value ?? 0;
-    const bHh = parameters.bHh?.value ?? 0;
-    const bIn = bIh && bIh + 2 * H * 4;
-    const bHn = bHh && bHh + 2 * H * 4;
-    packTransposed(this.wIh, parameters.wIh.value, 3, H, I);
-    packTransposed(this.wHrz, parameters.wHh.value, 2, H, H);
-    packTransposed(this.wHn, parameters.wHh.value + candidate, 1, H, H);
-    packBias(this.bias, bIh, bHh, 2, H);
-    packBias(this.bias + 2 * P * 4, bIn, this.resetAfter ? 0 : bHn, 1, H);
-    packBias(this.biasHn, bHn, 0, 1, H);
+  override packHidden(weight: Pointer): void {
+    const { core, H } = this.setting;
+    core.functions.packTransposed(this.wHh, weight, 2, H, H);
+    core.functions.packTransposed(this.wHh + this.rz.packed, weight + this.rz.weight, 1, H, H);
   }
 
-  packBackward(): void {
-    const { core, I, H, parameters } = this.setting;
-    core.functions.packRows(this.wIhRows, parameters.wIh.value, 3, H, I);
-    core.functions.packRows(this.wHrzRows, parameters.wHh.value, 2, H, H);
-    core.functions.packRows(this.wHnRows, parameters.wHh.value + 2 * H * H * 4, 1, H, H);
+  override packHiddenRows(weight: Pointer): void {
+    const { core, H } = this.setting;
+    core.functions.packRows(this.wHhRows, weight, 2, H, H);
+    core.functions.packRows(this.wHhRows + this.rz.rows, weight + this.rz.weight, 1, H, H);
+  }
+
+  override packBiases(bIh: Pointer, bHh: Pointer): void {
+    const { core, H } = this.setting;
+    const { packBias } = core.functions;
+    const bIn = bIh && bIh + this.rz.bias;
+    const bHn = bHh && bHh + this.rz.bias;
+    packBias(this.bias, bIh, bHh, 2, H);
+    packBias(this.bias + 2 * padded(H) * 4, bIn, this.resetAfter ? 0 : bHn, 1, H);
+    packBias(this.biasHn, this.resetAfter ? bHn : 0, 0, 1, H);
   }
 
   forward(x: Pointer): Pointer {
@@ -125,8 +104,8 @@ class GruCell implements Cell {
     this.x = x;
     // prettier-ignore
     core.functions.gruForward(
-      this.y, this.h.value, this.gates, this.q, this.hPrev,
-      x, this.wIh, this.wHrz, this.wHn, this.bias, this.biasHn, batchSizes,
+      this.y, this.h.value, this.activated, this.q, this.hPrev,
+      x, this.wIh, this.wHh, this.wHh + this.rz.packed, this.bias, this.biasHn, batchSizes,
       T, I, H, this.resetAfter, reverse, this.keep,
     );
     return this.y;
@@ -139,8 +118,8 @@ class GruCell implements Cell {
     core.functions.gruBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
       parameters.bHh?.gradient ?? 0, this.h.gradient, this.dq,
-      this.gates, this.q, this.hPrev, dy,
-      this.x, this.wIhRows, this.wHrzRows, this.wHnRows, shared.scratch, batchSizes,
+      this.activated, this.q, this.hPrev, dy,
+      this.x, this.wIhRows, this.wHhRows, this.wHhRows + this.rz.rows, shared.scratch, batchSizes,
       T, I, H, this.resetAfter, reverse,
     );
   }
@@ -150,6 +129,6 @@ export const gruType: LayerType<GruLayer> = {
   normalize: ({ type: _, units, ...options }) => gru(units, options),
   build(description, builder) {
     const resetAfter = description.reset !== "before";
-    return new Recurrent(description, builder, 3, (setting) => new GruCell(setting, resetAfter));
+    return new Recurrent(description, builder, GATES, (setting) => new GruCell(setting, resetAfter));
   },
 };

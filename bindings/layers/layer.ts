@@ -39,6 +39,8 @@ export function featureShape(input: Shape, size: number, change: Partial<Shape> 
 
 /** A block of parameters: its place in the blocks of values and gradients is fixed when the network is built. */
 export interface ParameterBlock {
+  /** Index of its layer. */
+  readonly layer: number;
   readonly name: string;
   readonly shape: readonly number[];
   readonly size: number;

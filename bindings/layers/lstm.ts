@@ -1,13 +1,13 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { expectNumber, expectOptions } from "../validate.ts";
-import { withoutUndefined, type LayerType, type Rows } from "./layer.ts";
+import { withoutUndefined, type LayerType, type Rows, type StateBuffer } from "./layer.ts";
 import {
   checkRecurrent,
   planState,
   Recurrent,
   recurrentOptionNames,
   stateBuffer,
-  type Cell,
+  Cell,
   type CellSetting,
   type RecurrentOptions,
 } from "./recurrent.ts";
@@ -42,67 +42,26 @@ export function lstm(units: number, options: LstmOptions = {}): LstmLayer {
 
 const GATES = 4;
 
-class LstmCell implements Cell {
-  readonly h;
-  readonly c;
-  readonly setting: CellSetting;
-  rows: Rows | undefined;
-  keep = false;
-  // Packed weights
-  wIh: Pointer = 0;
-  wHh: Pointer = 0;
-  wIhRows: Pointer = 0;
-  wHhRows: Pointer = 0;
-  bias: Pointer = 0;
+class LstmCell extends Cell {
+  override readonly c: StateBuffer;
   // Kept for backward, see assembly/lstm.ts
-  x: Pointer = 0;
-  y: Pointer = 0;
-  gates: Pointer = 0;
-  hPrev: Pointer = 0;
+  activated: Pointer = 0;
   cPrev: Pointer = 0;
   tanhC: Pointer = 0;
 
   constructor(setting: CellSetting) {
-    this.setting = setting;
-    this.h = stateBuffer(setting, "h");
+    super(GATES, setting);
     this.c = stateBuffer(setting, "c");
   }
 
-  reserve(arena: Arena): void {
-    const { I, H } = this.setting;
-    const rows = GATES * padded(H);
-    this.wIh = arena.floats(I * rows);
-    this.wHh = arena.floats(H * rows);
-    this.wIhRows = arena.floats(padded(I) * rows);
-    this.wHhRows = arena.floats(padded(H) * rows);
-    this.bias = arena.floats(rows);
-  }
-
-  plan(arena: Arena, rows: Rows, training: boolean): void {
+  override plan(arena: Arena, rows: Rows, training: boolean): void {
+    super.plan(arena, rows, training);
     const P = padded(this.setting.H);
     const kept = training ? rows.N * P : P;
-    this.rows = rows;
-    this.keep = training;
-    planState(this.h, arena, rows.B, training);
     planState(this.c, arena, rows.B, training);
-    this.gates = arena.floats(rows.N * GATES * P);
-    this.y = arena.floats(rows.N * P);
-    this.hPrev = arena.floats(kept);
+    this.activated = arena.floats(rows.N * GATES * P);
     this.cPrev = arena.floats(kept);
     this.tanhC = arena.floats(kept);
-  }
-
-  pack(): void {
-    const { core, I, H, parameters } = this.setting;
-    core.functions.packTransposed(this.wIh, parameters.wIh.value, GATES, H, I);
-    core.functions.packTransposed(this.wHh, parameters.wHh.value, GATES, H, H);
-    core.functions.packBias(this.bias, parameters.bIh?.value ?? 0, parameters.bHh?.value ?? 0, GATES, H);
-  }
-
-  packBackward(): void {
-    const { core, I, H, parameters } = this.setting;
-    core.functions.packRows(this.wIhRows, parameters.wIh.value, GATES, H, I);
-    core.functions.packRows(this.wHhRows, parameters.wHh.value, GATES, H, H);
   }
 
   forward(x: Pointer): Pointer {
@@ -111,7 +70,7 @@ class LstmCell implements Cell {
     this.x = x;
     // prettier-ignore
     core.functions.lstmForward(
-      this.y, this.h.value, this.c.value, this.gates, this.hPrev, this.cPrev, this.tanhC,
+      this.y, this.h.value, this.c.value, this.activated, this.hPrev, this.cPrev, this.tanhC,
       x, this.wIh, this.wHh, this.bias, batchSizes,
       T, I, H, reverse, this.keep,
     );
@@ -125,7 +84,7 @@ class LstmCell implements Cell {
     core.functions.lstmBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
       parameters.bHh?.gradient ?? 0, this.h.gradient, this.c.gradient,
-      this.gates, this.hPrev, this.cPrev, this.tanhC, dy,
+      this.activated, this.hPrev, this.cPrev, this.tanhC, dy,
       this.x, this.wIhRows, this.wHhRows, shared.scratch, batchSizes,
       T, I, H, reverse,
     );

@@ -1,5 +1,5 @@
 import { padded, type Arena, type Core, type Pointer } from "../core/core.ts";
-import { checkInitializer, fanOutUniform, initialize, type Initializer } from "../initializer.ts";
+import { fanOutUniform, initialize, optionalInitializer, type Initializer } from "../initializer.ts";
 import { expectBoolean, expectInteger, expectNumber } from "../validate.ts";
 import {
   checkName,
@@ -49,9 +49,9 @@ export function checkRecurrent(units: number, options: RecurrentOptions) {
     bidirectional: expectBoolean("bidirectional", bidirectional),
     dropout: expectNumber("dropout", dropout, 0, 1, { below: true }),
     bias: expectBoolean("bias", bias),
-    weightInit: weightInit && checkInitializer("weightInit", weightInit),
-    recurrentInit: recurrentInit && checkInitializer("recurrentInit", recurrentInit),
-    biasInit: biasInit && checkInitializer("biasInit", biasInit),
+    weightInit: optionalInitializer("weightInit", weightInit),
+    recurrentInit: optionalInitializer("recurrentInit", recurrentInit),
+    biasInit: optionalInitializer("biasInit", biasInit),
     name: checkName(name),
   };
   if (checked.dropout > 0 && checked.layers === 1) {
@@ -82,19 +82,90 @@ export interface CellSetting {
   readonly shared: { readonly scratch: Pointer };
 }
 
-/** One layer in one direction over a whole batch: what elman.ts, lstm.ts and gru.ts provide. Pointers as in Layer. */
-export interface Cell {
+/**
+ * One layer in one direction over a whole batch: what elman.ts, lstm.ts and gru.ts fill in. Here are the weights, packed for the
+ * products of assembly/; pointers are as in Layer.
+ */
+export abstract class Cell {
+  readonly gates: number;
+  readonly setting: CellSetting;
   readonly h: StateBuffer;
   /** LSTM only. */
   readonly c?: StateBuffer;
-  reserve(arena: Arena): void;
-  plan(arena: Arena, rows: Rows, training: boolean): void;
-  pack(): void;
-  packBackward(): void;
+  rows: Rows | undefined;
+  /** Whether forward keeps what backward needs. */
+  keep = false;
+  /** For x·wIhᵀ and h·wHhᵀ. */
+  wIh: Pointer = 0;
+  wHh: Pointer = 0;
+  /** For da·wIh and da·wHh. */
+  wIhRows: Pointer = 0;
+  wHhRows: Pointer = 0;
+  bias: Pointer = 0;
+  /** Rows of the last forward pass. */
+  x: Pointer = 0;
+  y: Pointer = 0;
+  hPrev: Pointer = 0;
+
+  constructor(gates: number, setting: CellSetting) {
+    this.gates = gates;
+    this.setting = setting;
+    this.h = stateBuffer(setting, "h");
+  }
+
+  reserve(arena: Arena): void {
+    const { I, H } = this.setting;
+    const columns = this.gates * padded(H);
+    this.wIh = arena.floats(I * columns);
+    this.wHh = arena.floats(H * columns);
+    this.wIhRows = arena.floats(padded(I) * columns);
+    this.wHhRows = arena.floats(padded(H) * columns);
+    this.bias = arena.floats(columns);
+  }
+
+  plan(arena: Arena, rows: Rows, training: boolean): void {
+    const P = padded(this.setting.H);
+    this.rows = rows;
+    this.keep = training;
+    planState(this.h, arena, rows.B, training);
+    this.y = arena.floats(rows.N * P);
+    this.hPrev = arena.floats(training ? rows.N * P : P);
+  }
+
+  pack(): void {
+    const { core, I, H, parameters } = this.setting;
+    core.functions.packTransposed(this.wIh, parameters.wIh.value, this.gates, H, I);
+    this.packHidden(parameters.wHh.value);
+    this.packBiases(parameters.bIh?.value ?? 0, parameters.bHh?.value ?? 0);
+  }
+
+  packHidden(weight: Pointer): void {
+    const { core, H } = this.setting;
+    core.functions.packTransposed(this.wHh, weight, this.gates, H, H);
+  }
+
+  /** Addresses are 0 where there are no biases. */
+  packBiases(bIh: Pointer, bHh: Pointer): void {
+    const { core, H } = this.setting;
+    core.functions.packBias(this.bias, bIh, bHh, this.gates, H);
+  }
+
+  packBackward(): void {
+    const { core, I, H, parameters } = this.setting;
+    core.functions.packRows(this.wIhRows, parameters.wIh.value, this.gates, H, I);
+    this.packHiddenRows(parameters.wHh.value);
+  }
+
+  packHiddenRows(weight: Pointer): void {
+    const { core, H } = this.setting;
+    core.functions.packRows(this.wHhRows, weight, this.gates, H, H);
+  }
+
   /** y rows (N, padded(H)); the states hold the initial before and the final after. */
-  forward(x: Pointer): Pointer;
+  abstract forward(x: Pointer): Pointer;
+
   /** Adds to dx (0: not wanted); the state gradients hold those of the final before and of the initial state after. */
-  backward(dx: Pointer, dy: Pointer): void;
+  abstract backward(dx: Pointer, dy: Pointer): void;
 }
 
 export function stateBuffer({ suffix, H }: CellSetting, label: "h" | "c"): StateBuffer {
