@@ -51,8 +51,8 @@ const show = (title) => console.log(`\n── ${title} ──\nROSALIND\t${write
 
 show("before it has learnt anything");
 
-const steps = net.train(data, { loss: crossEntropy(), optimizer: adam(), truncate: 64 }).batches * epochs;
 const charactersAStep = 32 * 64;
+const steps = epochs * Math.ceil(Math.floor((training.length - 1) / 32) / 64);
 const bar = new cliProgress.SingleBar({
   format: "{bar} {percentage}% | step {value}/{total} | {bits} bits a character | {rate} characters/s | {left} s left",
   barsize: 20,
