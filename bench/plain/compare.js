@@ -15,7 +15,7 @@ export function compareSpeed(sizes) {
     seed: 7,
   });
   const plain = new CharacterLstm(sizes);
-  for (const { name, value } of net.parameters) plain.parameters[name]?.set(value);
+  for (const [name, values] of Object.entries(plain.parameters)) values.set(net.parameter(name).value);
   const tokens = Int32Array.from({ length: batch * time }, (_, i) => (i * 7 + (i >> 3)) % vocabulary);
   const targets = tokens.map((token) => (token + 1) % vocabulary);
   const data = { inputs: tensor(tokens, [batch, time]), targets: tensor(targets, [batch, time]) };
