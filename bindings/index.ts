@@ -32,13 +32,13 @@ export {
   type BackwardResult,
   type ForwardOptions,
   type ForwardResult,
-  type NetworkConfig,
-  type Parameter,
   type PredictOptions,
   type StateInfo,
   type StepOptions,
   type StreamOptions,
 } from "./network.ts";
+export type { NetworkConfig } from "./config.ts";
+export type { Parameter } from "./parameter.ts";
 export type { Stream } from "./stream.ts";
 export { tensor, type Tensor } from "./tensor.ts";
 export type { FeatureInput, IndexInput, Input } from "./data/values.ts";

@@ -2,7 +2,9 @@ import type { Pointer } from "./core/core.ts";
 import { outputForm, readInputs, type TrainingData } from "./data/dataset.ts";
 import { inOrder } from "./data/batches.ts";
 import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input, type Values } from "./data/values.ts";
+import { normalizeConfig, type NetworkConfig } from "./config.ts";
 import { Engine } from "./engine.ts";
+import { Parameter } from "./parameter.ts";
 import { FormatError } from "./errors.ts";
 import { evaluate, runLoss, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
@@ -16,12 +18,10 @@ import {
   writeModel,
   type ModelFile,
 } from "./io/model.ts";
-import { normalizeLayer, type LayerDescription } from "./layers/index.ts";
-import type { ParameterBlock } from "./layers/layer.ts";
 import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
 import { normalizeOptimizer, OptimizerState, type Optimizer } from "./optimizer.ts";
 import { Stream } from "./stream.ts";
-import { showShape, sizeOf, tensor, type Tensor } from "./tensor.ts";
+import { sizeOf, tensor, type Tensor } from "./tensor.ts";
 import { clipGradients, Trainer, type TrainOptions } from "./train.ts";
 import {
   expectBoolean,
@@ -32,16 +32,6 @@ import {
   expectRange,
   expectType,
 } from "./validate.ts";
-
-/** What a network is made from: plain JSON. */
-export interface NetworkConfig {
-  /** `{ tokens: n }`: indices below n, for embedding(); `{ features: n }`: vectors of n numbers. */
-  readonly input: { readonly tokens: number } | { readonly features: number };
-  /** In order from the input to the output; at least one. */
-  readonly layers: readonly LayerDescription[];
-  /** Seed of the weights, of dropout and of the order of examples. Default 0. */
-  readonly seed?: number;
-}
 
 export interface ForwardOptions {
   /** Initial states, flat as `Network.states` lists them. Default zeros. */
@@ -81,45 +71,6 @@ export interface StateInfo {
   /** "lstm.h_l0", "lstm.c_l0" … */
   readonly name: string;
   readonly units: number;
-}
-
-/** A parameter of a network: its place in the network's memory. */
-export class Parameter {
-  /** PyTorch's name, after the layer's: "lstm.weight_ih_l0". */
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly #engine: Engine;
-  readonly #block: ParameterBlock;
-
-  constructor(engine: Engine, block: ParameterBlock) {
-    this.name = block.name;
-    this.shape = block.shape;
-    this.#engine = engine;
-    this.#block = block;
-  }
-
-  /** The values, row-major, as a view of the network's memory. Take it afresh after other calls, and for each write. */
-  get value(): Float32Array {
-    this.#engine.valuesMayChange();
-    return this.#engine.core.view(this.#block.value, this.#block.size);
-  }
-
-  /** The gradient, as a view like `value`. */
-  get gradient(): Float32Array {
-    return this.#engine.core.view(this.#block.gradient, this.#block.size);
-  }
-
-  /** Sets all values. @throws TypeError, RangeError when they are not as many finite numbers */
-  set(values: ArrayLike<number>): void {
-    const expected = `${this.#block.size} numbers, shape ${showShape(this.shape)}`;
-    expectType(typeof values === "object" && (values as unknown) !== null, this.name, expected, values);
-    expectRange(values.length === this.#block.size, this.name, expected, values);
-    const checked = Float32Array.from(values, (x, i) =>
-      Number.isFinite(x) ? x : expectNumber(`${this.name}[${i}]`, x),
-    );
-    this.#engine.core.f32.set(checked, this.#block.value >>> 2);
-    this.#engine.valuesChanged();
-  }
 }
 
 /** A network of layers: it runs, learns, streams and is saved. All calls but `fit` are synchronous. */
@@ -400,22 +351,6 @@ export interface PredictOptions {
 export interface StreamOptions {
   /** Sequences side by side. Default 1. */
   readonly batch?: number;
-}
-
-function normalizeConfig(config: NetworkConfig): Required<NetworkConfig> {
-  expectOptions("Network", config, ["input", "layers", "seed"]);
-  const { input, layers, seed = 0 } = config;
-  expectOptions("input", input, ["tokens", "features"]);
-  const tokens = "tokens" in input;
-  expectType(tokens !== "features" in input, "input", "{ tokens: n } or { features: n }", input);
-  const size = tokens ? expectInteger("tokens", input.tokens, 1) : expectInteger("features", input.features, 1);
-  expectType(Array.isArray(layers), "layers", "an array of layers", layers);
-  expectRange(layers.length > 0, "layers", "at least one layer", layers);
-  return Object.freeze({
-    input: Object.freeze(tokens ? { tokens: size } : { features: size }),
-    layers: Object.freeze(Array.from(layers, (layer: unknown, i) => normalizeLayer(`layers[${i}]`, layer))),
-    seed: expectInteger("seed", seed, 0, Number.MAX_SAFE_INTEGER),
-  });
 }
 
 /** A network as the file describes it: what is wrong with the description is the file's fault. */

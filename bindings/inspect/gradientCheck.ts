@@ -1,6 +1,7 @@
 import type { TrainingData } from "../data/dataset.ts";
 import type { Loss } from "../loss.ts";
-import type { Network, Parameter } from "../network.ts";
+import type { Network } from "../network.ts";
+import type { Parameter } from "../parameter.ts";
 import { expectInteger, expectOptions, expectPositive } from "../validate.ts";
 
 export interface GradientCheckOptions {

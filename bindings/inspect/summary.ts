@@ -1,4 +1,5 @@
-import type { Engine, EngineConfig } from "../engine.ts";
+import type { EngineConfig } from "../build.ts";
+import type { Engine } from "../engine.ts";
 
 const number = new Intl.NumberFormat("en-US");
 

@@ -1,4 +1,5 @@
-import type { Engine, EngineConfig } from "../engine.ts";
+import type { EngineConfig } from "../build.ts";
+import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
 import type { ParameterBlock } from "../layers/layer.ts";
 import { showShape } from "../tensor.ts";
