@@ -1,0 +1,124 @@
+/** Training runs that a test stops and another process takes up again: both make the same network, data and options. */
+
+import {
+  adam,
+  adamw,
+  crossEntropy,
+  dense,
+  dropout,
+  elman,
+  embedding,
+  gru,
+  languageModelData,
+  lstm,
+  meanSquaredError,
+  Network,
+  rmsprop,
+  sgd,
+  type FitOptions,
+  type Trainer,
+  type TrainingData,
+} from "../../bindings/index.ts";
+import { bitsOf, indices, numbers, parametersOf } from "../support.ts";
+
+export interface Run {
+  readonly make: (seed: number) => Network;
+  readonly data: TrainingData;
+  readonly options: FitOptions;
+  readonly by: "train" | "fit";
+}
+
+const words = {
+  input: { tokens: 11 },
+  layers: [embedding(5), lstm(6, { layers: 2, dropout: 0.3 }), dropout(0.2), dense(11)],
+};
+const series = { input: { features: 3 }, layers: [gru(5), dropout(0.4), dense(2)] };
+const ragged = [5, 2, 7, 3, 3, 6, 1, 4, 7, 2];
+
+export const runs: Readonly<Record<string, Run>> = {
+  "dropout, shuffle, Adam, clipping": {
+    make: (seed) => new Network({ ...words, seed }),
+    data: { inputs: indices([14, 6], 11), targets: indices([14, 6], 11, 2) },
+    options: {
+      loss: crossEntropy(),
+      optimizer: adam({ learningRate: 0.01, amsgrad: true }),
+      epochs: 4,
+      batchSize: 4,
+      clipNorm: 0.5,
+    },
+    by: "train",
+  },
+  "truncated, with a carried state": {
+    make: (seed) => new Network({ ...words, seed }),
+    data: languageModelData(indices([200], 11).data, { batch: 5 }),
+    options: { loss: crossEntropy(), optimizer: adamw(), epochs: 2, batchSize: 2, truncate: 7, clipValue: 0.1 },
+    by: "train",
+  },
+  "ragged sequences, momentum, a rate for each step": {
+    make: (seed) => new Network({ ...series, seed }),
+    data: {
+      inputs: ragged.map((T, b) => numbers([T, 3], b + 1)),
+      targets: ragged.map((T, b) => numbers([T, 2], b + 50)),
+    },
+    options: {
+      loss: meanSquaredError(),
+      optimizer: sgd({ momentum: 0.9, nesterov: true }),
+      epochs: 5,
+      batchSize: 3,
+      learningRate: (step) => 0.1 / (1 + step),
+    },
+    by: "train",
+  },
+  "fit with early stopping": {
+    make: (seed) => new Network({ ...series, seed }),
+    data: { inputs: numbers([8, 5, 3]), targets: numbers([8, 5, 2], 2) },
+    options: {
+      loss: meanSquaredError(),
+      optimizer: rmsprop({ learningRate: 0.001, momentum: 0.5, centered: true }),
+      epochs: 40,
+      batchSize: 4,
+      validation: { inputs: numbers([6, 5, 3], 60), targets: numbers([6, 5, 2], 61) },
+      earlyStopping: { patience: 3 },
+    },
+    by: "fit",
+  },
+  "without any state, one batch an epoch": {
+    make: (seed) => new Network({ input: { features: 3 }, layers: [dense(4, { activation: "relu" }), dense(2)], seed }),
+    data: { inputs: numbers([8, 3]), targets: numbers([8, 2], 2) },
+    options: { loss: meanSquaredError(), optimizer: adam(), epochs: 12 },
+    by: "train",
+  },
+  "elman, the whole epoch in one order": {
+    make: (seed) => new Network({ input: { features: 3 }, layers: [elman(4), dense(2)], seed }),
+    data: { inputs: numbers([7, 4, 3]), targets: numbers([7, 4, 2], 2) },
+    options: { loss: meanSquaredError(), optimizer: sgd(), epochs: 3, batchSize: 2, shuffle: false },
+    by: "fit",
+  },
+};
+
+/** What a run ends with, as text: parameters, the generator, and the history of fit. */
+export interface End {
+  readonly parameters: string;
+  readonly random: string;
+  readonly history: unknown;
+}
+
+/** Runs to the end, from a checkpoint if there is one; `onStep` sees each step. */
+export async function finish(
+  net: Network,
+  { data, options, by }: Run,
+  resume?: Uint8Array,
+  onStep: (trainer: Trainer, step: number) => void = () => undefined,
+): Promise<End> {
+  const all = { ...options, ...(resume && { resume }) };
+  let history: unknown;
+  if (by === "fit") {
+    history = await net.fit(data, { ...all, onStep: ({ step }, trainer) => onStep(trainer, step) });
+  } else {
+    const { validation: _v, earlyStopping: _e, ...trainOptions } = all;
+    const trainer = net.train(data, trainOptions);
+    for (const { step } of trainer) onStep(trainer, step);
+    history = trainer.epochLoss;
+  }
+  return { parameters: bitsOf(parametersOf(net)), random: bitsOf(net.randomState), history };
+}
