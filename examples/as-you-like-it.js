@@ -78,8 +78,10 @@ const history = await net.fit(data, {
   },
   onEpoch({ epoch, loss, validationLoss = NaN }) {
     const line = `epoch ${epoch + 1} of ${epochs}: ${bits(loss)} bits a character, ${bits(validationLoss)} on the tenth held out`;
-    if (!isTerminal) console.log(line);
-    if (!samplesAfter.includes(epoch + 1)) return;
+    if (!samplesAfter.includes(epoch + 1)) {
+      if (!isTerminal) console.log(line);
+      return;
+    }
     if (isTerminal) bar.stop();
     show(line);
     if (isTerminal) bar.start(steps, (epoch + 1) * (steps / epochs), { bits: bits(loss), rate: "–", left: "–" });
