@@ -67,7 +67,7 @@ const members: Readonly<Record<string, readonly string[]>> = {
   orthogonal: ["gain"],
 };
 
-export function checkInitializer(name: string, value: unknown): Initializer {
+function checkInitializer(name: string, value: unknown): Initializer {
   expectType(typeof value === "object" && value !== null, name, "an initializer such as glorotUniform()", value);
   const given = value as Record<string, unknown>;
   const type = expectOneOf(`${name}.type`, given.type, names);

@@ -371,6 +371,6 @@ function fromDescription(file: ModelFile): Network {
 function expectState(name: string, state: unknown, size: number): void {
   expectType(state instanceof Float32Array, name, "a Float32Array", state);
   expectRange(state.length === size, name, `${size} numbers, those of Network.states for this batch`, state);
-  const bad = state.findIndex((x) => !Number.isFinite(x));
-  expectRange(bad < 0, name, "finite numbers", state[bad]);
+  const at = state.findIndex((x) => !Number.isFinite(x));
+  if (at >= 0) throw new RangeError(`"${name}" expected finite numbers, got ${state[at]!} at [${at}]`);
 }

@@ -216,7 +216,7 @@ const adagradType: OptimizerType<OptimizerOf<"adagrad">> = {
 };
 
 /** The one table of optimisers. */
-export const optimizerTypes: Readonly<Record<Optimizer["type"], OptimizerType<Optimizer>>> = {
+const optimizerTypes: Readonly<Record<Optimizer["type"], OptimizerType<Optimizer>>> = {
   sgd: sgdType,
   rmsprop: rmspropType,
   adagrad: adagradType,

@@ -1,5 +1,6 @@
 import { Batches, inOrder } from "./data/batches.ts";
 import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
+import type { Values } from "./data/values.ts";
 import type { Engine } from "./engine.ts";
 import { NumericError } from "./errors.ts";
 import { runLoss } from "./evaluate.ts";
@@ -88,7 +89,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     this.#options = checkOptions(options);
     this.#loss = normalizeLoss(options.loss);
     this.#optimizer = normalizeOptimizer(options.optimizer);
-    this.#dataset = readDataset(engine, this.#loss, data);
+    this.#dataset = withOwnIndices(readDataset(engine, this.#loss, data));
     const { epochs = 1, batchSize = 32, truncate, shuffle = truncate === undefined } = options;
     this.#plan = new Batches(engine, this.#dataset, { batchSize, truncate });
     this.#engine = engine;
@@ -138,6 +139,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
 
   /** The run as bytes: a file that `Network.load` takes too, and that the option `resume` goes on from. */
   checkpoint(): Uint8Array<ArrayBuffer> {
+    this.#state.use(this.#optimizer); // another may have been at work since
     return writeCheckpoint(this.#engine, this.#head, this.#state, this.#setup, this.progress);
   }
 
@@ -201,6 +203,13 @@ function checkOptions(options: TrainOptions): TrainOptions {
   );
   expectType(resume === undefined || resume instanceof Uint8Array, "resume", "a Uint8Array", resume);
   return { ...options };
+}
+
+/** Indices are copied: changed by the caller between two steps, they would point anywhere. */
+function withOwnIndices({ inputs, targets }: Dataset): Dataset {
+  const own = (values: Values): Values =>
+    values.data instanceof Int32Array ? { ...values, data: values.data.slice() } : values;
+  return { inputs: own(inputs), targets: own(targets) };
 }
 
 /** Each value as JSON; "null" for one that is left out. */

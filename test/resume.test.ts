@@ -139,6 +139,19 @@ describe("a run of fit", () => {
   });
 });
 
+test("an optimizer of another kind in between: the checkpoint goes on as the run itself does", () => {
+  const make = () => new Network({ input: { features: 2 }, layers: [gru(3), dense(2)] });
+  const data = { inputs: numbers([6, 3, 2]), targets: numbers([6, 3, 2], 2) };
+  const options = { loss: meanSquaredError(), optimizer: adam(), epochs: 4, batchSize: 3 };
+  const [net, other] = [make(), make()];
+  const trainer = net.train(data, options);
+  for (let step = 0; step < 3; step++) trainer.next();
+  net.step(sgd({ momentum: 0.9, learningRate: 0.01 }));
+  const resumed = other.train(data, { ...options, resume: trainer.checkpoint() });
+  expect([...resumed]).toEqual([...trainer]);
+  expect(stateOf(other)).toBe(stateOf(net));
+});
+
 describe("checkpoints that do not fit", () => {
   const make = () => new Network({ input: { features: 2 }, layers: [lstm(3), dropout(0.5), dense(2)] });
   const data: TrainingData = { inputs: numbers([6, 4, 2]), targets: numbers([6, 4, 2], 2) };

@@ -176,7 +176,9 @@ describe("memory of a batch", () => {
   test("too large a batch is refused, and a smaller one runs", () => {
     const net = network([lstm(512), dense(1)], 1);
     const long = tensor(new Float32Array(1_000_000), [1, 1_000_000, 1]);
+    net.forward(numbers([1, 3, 1]), { training: true });
     expect(() => net.forward(long, { training: true })).toThrow(/more than 4 GB: use a smaller batch or fewer steps/);
+    expect(() => net.backward(numbers([1, 3, 1]))).toThrow(/there is no forward pass to go back through/);
     expect(net.forward(numbers([1, 3, 1])).output.shape).toEqual([1, 3, 1]);
   });
 
@@ -366,6 +368,19 @@ describe("train", () => {
     expect(other.return()).toEqual({ done: true, value: undefined });
     expect(other.next()).toEqual({ done: true, value: undefined });
     expect(stateOf(net)).toBe(after);
+  });
+
+  test("tokens and classes that the caller changes in between are those of the beginning", () => {
+    const make = () => new Network({ input: { tokens: 5 }, layers: [embedding(3), elman(3), dense(5)] });
+    const [net, other] = [make(), make()];
+    const data = { inputs: indices([4, 3], 5), targets: indices([4, 3], 5, 2) };
+    const run = { ...options, loss: crossEntropy() };
+    for (const _ of other.train(data, run));
+    for (const _ of net.train(data, run)) {
+      data.inputs.data.fill(1e9);
+      data.targets.data.fill(-1e9);
+    }
+    expect(stateOf(net)).toBe(stateOf(other));
   });
 
   test("no epochs are no steps", () => {

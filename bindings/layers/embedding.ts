@@ -1,6 +1,6 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { initialize, normal, optionalInitializer, type Initializer } from "../initializer.ts";
-import { expectInteger, expectOptions, expectType } from "../validate.ts";
+import { expectInteger, expectOptions } from "../validate.ts";
 import {
   checkName,
   featureShape,
@@ -57,7 +57,11 @@ class Embedding extends Layer {
     const { core, input } = build;
     const { units: E, paddingIndex = -1, weightInit = normal(1) } = description;
     const V = input.size;
-    expectType(input.kind === "tokens", build.name, 'an input of tokens: "input: { tokens }"', "features");
+    if (input.kind !== "tokens") {
+      throw new TypeError(
+        `"${build.name}" needs tokens, and features come in: put it first, after "input: { tokens }"`,
+      );
+    }
     if (paddingIndex >= 0) expectInteger("paddingIndex", paddingIndex, 0, V - 1);
     this.output = featureShape(input, E);
     this.#paddingIndex = paddingIndex;

@@ -1,5 +1,5 @@
 import type { Arena, Core, Pointer } from "../core/core.ts";
-import { expectType } from "../validate.ts";
+import { expectRange, expectType } from "../validate.ts";
 
 /** What every description of a layer has. */
 export interface LayerOptions {
@@ -122,9 +122,9 @@ export abstract class Layer {
 
 /** The input of a layer that works on vectors of numbers. */
 export function expectFeatures(build: Builder): number {
-  const ok = build.input.kind === "features";
-  expectType(ok, build.name, "vectors of features: put embedding() before it", "tokens");
-  return build.input.size;
+  const { kind, size } = build.input;
+  if (kind === "features") return size;
+  throw new TypeError(`"${build.name}" needs vectors of features, and tokens come in: put embedding() before it`);
 }
 
 /** What a type of layer is to the table: from JSON and into a network. */
@@ -142,7 +142,7 @@ export function withoutUndefined<T extends object>(options: T): { [K in keyof T]
 
 export function checkName(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  const plain = typeof value === "string" && !value.startsWith("__");
-  expectType(plain, "name", 'a string that does not begin with "__"', value);
+  expectType(typeof value === "string", "name", "a string", value);
+  expectRange(!value.startsWith("__"), "name", 'a string that does not begin with "__"', value);
   return value;
 }
