@@ -287,6 +287,16 @@ describe("abort", () => {
     expect(stateOf(net)).toBe(before);
   });
 
+  test("before: a checkpoint is not taken up either", async () => {
+    const trainer = make(1).train(toy(4), options);
+    trainer.next();
+    const net = make();
+    const before = stateOf(net);
+    const resumed = { ...options, resume: trainer.checkpoint(), signal: AbortSignal.abort() };
+    await expect(net.fit(toy(4), resumed)).rejects.toThrow();
+    expect(stateOf(net)).toBe(before);
+  });
+
   test("during: after the current step, and what is learnt stays", async () => {
     const net = make();
     const controller = new AbortController();

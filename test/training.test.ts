@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import {
+  adagrad,
   adam,
   binaryCrossEntropy,
   crossEntropy,
@@ -668,6 +669,16 @@ describe("numbers that are not finite", () => {
     expect(stateOf(net)).toBe(before);
   });
 
+  test("a step that fails is not a forward pass of the caller's", () => {
+    const net = network([dense(2)]);
+    const trainer = net.train({ inputs: [[3e38, 3e38]], targets: [[0, 0]] }, { ...still, loss: mse });
+    net.parameter("dense.weight").set([9, 9, 9, 9]);
+    net.forward(numbers([4, 2]), { training: true });
+    expect(caught(() => trainer.next()).at).toBe("loss");
+    expect(() => net.backward(numbers([4, 2]))).toThrow(/there is no forward pass to go back through/);
+    expect(() => net.loss(mse, numbers([4, 2]))).toThrow(/there is no forward pass to go back through/);
+  });
+
   test("a gradient whose loss is finite: the first parameter is named", () => {
     const net = network([dense(1), dense(1)], 1);
     const large = (name: string, value: number) => net.parameter(name).set([value]);
@@ -746,6 +757,26 @@ describe("determinism", () => {
     while (!(trainA.next().done && trainB.next().done));
     expect([stateOf(a), stateOf(b)]).toEqual([await run(1), await run(2)]);
   });
+});
+
+test("forgetBias is where the forget gate's bias_hh starts, the second of four, in each layer and direction", () => {
+  const make = (options: object) => network([lstm(3, { layers: 2, bidirectional: true, ...options })]);
+  const [plain, set] = [make({}), make({ forgetBias: 1.5 })];
+  for (const { name, value } of set.parameters) {
+    const expected = plain.parameter(name).value.slice();
+    if (name.includes("bias_hh")) expected.fill(1.5, 3, 6);
+    expect(value, name).toEqual(expected);
+  }
+});
+
+test("adagrad starts with initialAccumulator: the first step is rate·g/√(initial + g²)", () => {
+  const net = new Network({ input: { features: 1 }, layers: [dense(1, { bias: false })] });
+  const weight = net.parameters[0]!;
+  weight.set([1]);
+  net.forward([[3]], { training: true });
+  net.backward([[1]]); // g = 3
+  net.step(adagrad({ learningRate: 0.5, initialAccumulator: 16 }));
+  expect(weight.value[0]).toBeCloseTo(1 - (0.5 * 3) / 5, 6);
 });
 
 test("a configuration goes through JSON and gives the same network", () => {

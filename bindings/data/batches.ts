@@ -22,14 +22,12 @@ export interface Batch {
  */
 export class Batches {
   readonly count: number;
-  readonly #examples: number;
   readonly #batchSize: number;
   readonly #T: number;
   readonly #chunk: number;
   readonly #chunks: number;
 
   constructor(engine: Engine, { inputs }: Dataset, { batchSize, truncate }: BatchOptions) {
-    this.#examples = inputs.B;
     this.#batchSize = batchSize;
     this.#T = inputs.T;
     this.#chunk = truncate ?? inputs.T;
@@ -42,7 +40,7 @@ export class Batches {
   at(k: number, order: Int32Array): Batch {
     const first = Math.floor(k / this.#chunks) * this.#batchSize;
     const start = (k % this.#chunks) * this.#chunk;
-    const examples = order.subarray(first, Math.min(first + this.#batchSize, this.#examples));
+    const examples = order.subarray(first, first + this.#batchSize);
     const steps = Math.min(this.#chunk, this.#T - start);
     return { selection: { examples, start, steps }, begins: start === 0 };
   }
