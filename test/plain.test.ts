@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { cells, type CellName } from "../bench/plain/cell.js";
 import { CharacterLstm } from "../bench/plain/characterLstm.js";
+import { Mlp } from "../bench/plain/mlp.js";
+import { addAB, addABt, addAtB, RightHandSide } from "../bench/plain/products.js";
+import { RecurrentClassifier } from "../bench/plain/recurrentClassifier.js";
+import { RecurrentSequence } from "../bench/plain/recurrentSequence.js";
 import {
   centralDifference,
   clipByNorm,
@@ -11,6 +16,8 @@ import {
   optimizers,
   type Params,
   recurrent,
+  activation,
+  activationBackward,
 } from "./reference.ts";
 
 interface Sizes {
@@ -186,4 +193,203 @@ test("rejects tokens of the wrong number or beyond the vocabulary", () => {
       options,
     ),
   ).toThrow("expected below 5, got 5");
+});
+
+// ------------------------------------------------------------------------------------------------ (4) matrix products
+
+/** Numbers in [-1, 1) that a size and a seed fix. */
+const numbers = (length: number, seed: number): Float64Array<ArrayBuffer> =>
+  Float64Array.from({ length }, (_, k) => (Math.imul(k + 1, 0x9e3779b1) ^ Math.imul(seed, 0x85ebca6b)) / 2 ** 31);
+
+/** c[m, n] + Σ over k of a[m, k] b[k, n] */
+function naive(c: Float64Array, a: Float64Array, b: Float64Array, N: number, K: number): Float64Array {
+  return c.map((start, k) => {
+    const m = Math.floor(k / N);
+    return a.subarray(m * K, (m + 1) * K).reduce((sum, value, i) => sum + value * b[i * N + (k % N)]!, start);
+  });
+}
+
+/** Of a matrix with so many columns. */
+function transposed(a: Float64Array<ArrayBuffer>, columns: number): Float64Array<ArrayBuffer> {
+  const rows = a.length / columns;
+  return a.map((_, k) => a[(k % rows) * columns + Math.floor(k / rows)]!);
+}
+
+// Around the tiles of 2 rows and 3 columns, the panels of 8 columns and the blocks of 64 rows and 512 deep.
+const grid = [1, 2, 3, 65].flatMap((M) => [1, 3, 7, 8, 17].flatMap((N) => [1, 5, 515].map((K) => ({ M, N, K }))));
+
+test.each(grid)("products of ($M, $K) and ($K, $N) within 1e-12", ({ M, N, K }) => {
+  const [a, b, c] = [numbers(M * K, 1), numbers(K * N, 2), numbers(M * N, 3)];
+  const [aT, bT] = [transposed(a, K), transposed(b, N)];
+  const expected = naive(c, a, b, N, K);
+  const right = new RightHandSide(M, N, K, Float64Array);
+  const products: ((result: Float64Array) => void)[] = [
+    (result) => addAB(result, a, b, M, N, K),
+    (result) => addABt(result, a, bT, M, N, K),
+    (result) => addAtB(result, aT, b, M, N, K),
+    (result) => {
+      right.pack(b);
+      right.addTo(result, a);
+    },
+    (result) => {
+      right.packTransposed(bT);
+      right.addTo(result, a);
+    },
+  ];
+  for (const product of products) {
+    const result = c.slice();
+    product(result);
+    expectClose(result, expected, 1e-12);
+  }
+});
+
+// ------------------------------------------------------------------------------------------------- (5) every cell
+
+const cellNames = Object.keys(cells) as CellName[];
+const referenceCells = { elman: "rnn_tanh", lstm: "lstm", gru: "gru" } as const;
+
+/** In float64: what the reference takes. */
+const widened = (params: Record<string, ArrayLike<number>>): Params =>
+  Object.fromEntries(Object.entries(params).map(([name, p]) => [name, Float64Array.from(p)]));
+
+/** `updated` is the tolerance of parameters after a step: where a gradient is near zero, Adam makes much of its error. */
+const precisions = [
+  { Float: Float64Array, of: "float64", tolerance: 1e-9, updated: 1e-9 },
+  { Float: Float32Array, of: "float32", tolerance: 1e-5, updated: 1e-3 },
+];
+
+const shapes = [
+  { B: 1, T: 1, I: 3, H: 5 },
+  { B: 1, T: 4, I: 2, H: 9 },
+  { B: 3, T: 5, I: 4, H: 7 },
+  { B: 65, T: 2, I: 3, H: 4 },
+].flatMap((shape) => cellNames.flatMap((cell) => precisions.map((precision) => ({ ...precision, ...shape, cell }))));
+
+test.each(shapes)(
+  "$cell forward, ($B, $T, $I) → $H, then on from its state: within $tolerance in $of",
+  ({ cell, B, T, I, H, Float, tolerance }) => {
+    const model = new RecurrentSequence({ cell, batch: B, time: T, inputs: I, hidden: H, Float });
+    const x = numbers(B * T * I, 1);
+    const input = Float.from(x);
+    const config = { cell: referenceCells[cell], inputSize: I, hiddenSize: H };
+    const params = widened(model.parameters);
+    const first = recurrent(config, params, x, { batch: B });
+    const second = recurrent(config, params, x, { batch: B, h0: first.hn, c0: first.cn });
+    expectClose(model.forward(input), first.output, tolerance);
+    expectClose(model.continue(input), second.output, tolerance);
+    expectClose(model.forward(input), first.output, tolerance);
+  },
+);
+
+// ------------------------------------------------------------------------------------------ (6) steps of training
+
+type Step = (parameters: Params) => { loss: number; gradients: Params };
+
+/** A model takes three steps; the same by the reference: its loss, gradients and parameters after each. */
+function expectSameSteps(
+  model: { parameters: Record<string, ArrayLike<number>>; gradients: Record<string, ArrayLike<number>> },
+  modelStep: () => number,
+  reference: Step,
+  optimizer: "sgd" | "adam",
+  { tolerance, updated }: { tolerance: number; updated: number },
+): void {
+  const parameters = widened(model.parameters);
+  const update = Object.fromEntries(Object.keys(parameters).map((name) => [name, optimizers[optimizer]({})]));
+  for (let step = 0; step < 3; step++) {
+    const { loss: expected, gradients } = reference(parameters);
+    expect(Math.abs(modelStep() - expected)).toBeLessThanOrEqual(tolerance);
+    expect(Object.keys(model.gradients).sort()).toEqual(Object.keys(gradients).sort());
+    for (const [name, gradient] of Object.entries(gradients)) {
+      expectClose(model.gradients[name]!, gradient, tolerance);
+      update[name]!(parameters[name]!, gradient, 0.05);
+      expectClose(model.parameters[name]!, parameters[name]!, updated);
+    }
+  }
+}
+
+const prefixed = (prefix: string, params: Params): Params =>
+  Object.fromEntries(Object.entries(params).map(([name, p]) => [prefix + name, p]));
+
+/** recurrent → dense of the last step, or of each → cross-entropy */
+function classifierStep(cell: CellName, shape: Record<"B" | "T" | "I" | "H" | "O", number>, last: boolean): Step {
+  const { B, T, I, H, O } = shape;
+  const x = numbers(B * T * I, 1);
+  const targets = Float64Array.from({ length: last ? B : B * T }, (_, k) => k % O);
+  return (parameters) => {
+    const ofCell = Object.entries(parameters).filter(([name]) => name.startsWith(cell));
+    const params = Object.fromEntries(ofCell.map(([name, p]) => [name.slice(cell.length + 1), p]));
+    const layer = recurrent({ cell: referenceCells[cell], inputSize: I, hiddenSize: H }, params, x, { batch: B });
+    const h = last ? layer.hn : layer.output;
+    const weight = parameters["dense.weight"]!;
+    const result = loss({ loss: "cross_entropy", classes: O }, linear(h, H, weight, parameters["dense.bias"]), targets);
+    const dDense = linearBackward(h, H, weight, result.backward());
+    const dLayer = last ? layer.backward(undefined, dDense.input) : layer.backward(dDense.input);
+    const gradients = {
+      ...prefixed(`${cell}.`, dLayer.params),
+      ...{ "dense.weight": dDense.weight, "dense.bias": dDense.bias },
+    };
+    return { loss: result.loss[0]!, gradients };
+  };
+}
+
+const classifiers = [true, false].flatMap((last) =>
+  cellNames.flatMap((cell) => precisions.map((precision) => ({ ...precision, cell, last }))),
+);
+
+test.each(classifiers)(
+  "classifier with $cell, last step only: $last, three steps in $of: gradients within $tolerance, parameters $updated",
+  ({ cell, last, Float, ...tolerances }) => {
+    const shape = { B: 5, T: 4, I: 3, H: 7, O: 4 };
+    const { B, T, I, H, O } = shape;
+    const model = new RecurrentClassifier({ cell, last, batch: B, time: T, inputs: I, hidden: H, outputs: O, Float });
+    const x = Float.from(numbers(B * T * I, 1));
+    const targets = Int32Array.from({ length: last ? B : B * T }, (_, k) => k % O);
+    expectSameSteps(model, () => model.step(x, targets, 0.05), classifierStep(cell, shape, last), "adam", tolerances);
+  },
+);
+
+/** dense(relu) → dense → cross-entropy */
+function mlpStep({ B, I, H, O }: Record<"B" | "I" | "H" | "O", number>): Step {
+  const x = numbers(B * I, 1);
+  const targets = Float64Array.from({ length: B }, (_, k) => k % O);
+  return (p) => {
+    const a = linear(x, I, p["dense.weight"]!, p["dense.bias"]);
+    const h = activation("relu", a);
+    const result = loss(
+      { loss: "cross_entropy", classes: O },
+      linear(h, H, p["dense_1.weight"]!, p["dense_1.bias"]),
+      targets,
+    );
+    const second = linearBackward(h, H, p["dense_1.weight"]!, result.backward());
+    const first = linearBackward(x, I, p["dense.weight"]!, activationBackward("relu", a, second.input));
+    const gradients = {
+      ...{ "dense.weight": first.weight, "dense.bias": first.bias },
+      ...{ "dense_1.weight": second.weight, "dense_1.bias": second.bias },
+    };
+    return { loss: result.loss[0]!, gradients };
+  };
+}
+
+const perceptrons = (["sgd", "adam"] as const).flatMap((optimizer) =>
+  precisions.map((precision) => ({ ...precision, optimizer })),
+);
+
+test.each(perceptrons)(
+  "perceptron, three steps of $optimizer in $of: gradients within $tolerance, parameters $updated",
+  ({ optimizer, Float, ...tolerances }) => {
+    const shape = { B: 6, I: 11, H: 7, O: 3 };
+    const model = new Mlp({ inputs: shape.I, hidden: shape.H, outputs: shape.O, batch: shape.B, Float });
+    const x = Float.from(numbers(shape.B * shape.I, 1));
+    const targets = Int32Array.from({ length: shape.B }, (_, k) => k % shape.O);
+    expectSameSteps(model, () => model.step(x, targets, optimizer, 0.05), mlpStep(shape), optimizer, tolerances);
+  },
+);
+
+test.each([1, 6])("perceptron forward, a batch of %i: within 1e-12 of the reference", (B) => {
+  const [I, H, O] = [11, 7, 3];
+  const model = new Mlp({ inputs: I, hidden: H, outputs: O, batch: B, Float: Float64Array });
+  const x = numbers(B * I, 1);
+  const p = widened(model.parameters);
+  const h = activation("relu", linear(x, I, p["dense.weight"]!, p["dense.bias"]));
+  expectClose(model.forward(x), linear(h, H, p["dense_1.weight"]!, p["dense_1.bias"]), 1e-12);
 });

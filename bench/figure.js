@@ -1,0 +1,65 @@
+import * as Plot from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import { baseLine } from "./scaling.js";
+
+/** @import { Growth } from "./scaling.js" */
+
+const [WIDTH, HEIGHT, TITLE] = [300, 240, 40];
+/** Mid-grey, which reads on white and on black alike; so do the two colours. */
+const GREY = "#808080";
+const COLOURS = ["#3b82f6", "#e0861a"];
+const rows = /** @type {const} */ ([
+  { value: "milliseconds", label: "ms a pass", exponent: "timeExponent" },
+  { value: "megabytes", label: "Wasm memory, MB", exponent: "memoryExponent" },
+]);
+
+/**
+ * Time above, memory below, one column for each size that grows: a picture without a background of its own.
+ * @param {readonly Growth[]} growths
+ * @returns {string} SVG
+ */
+export function drawScaling(growths) {
+  const axes = [...new Set(growths.map(({ axis }) => axis))];
+  const plots = axes.flatMap((axis, column) =>
+    rows.map((row, k) => {
+      const svg = plot(
+        growths.filter((growth) => growth.axis === axis),
+        row,
+      );
+      svg.setAttribute("x", String(column * WIDTH));
+      svg.setAttribute("y", String(TITLE + k * HEIGHT));
+      return svg.outerHTML;
+    }),
+  );
+  const [width, height] = [axes.length * WIDTH, TITLE + rows.length * HEIGHT];
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" fill="${GREY}" color="${GREY}" \
+font-family="system-ui, sans-serif" font-size="12" role="img">
+<title>Time and memory of LSTM training</title>
+<text x="10" y="20">${baseLine}; logarithmic axes, e: fitted exponent over the upper half</text>
+${plots.join("\n")}
+</svg>
+`;
+}
+
+/**
+ * @param {readonly Growth[]} growths of one axis
+ * @param {typeof rows[number]} row
+ */
+function plot(growths, { value, label, exponent }) {
+  const { document } = parseHTML("<html></html>");
+  const marks = growths.flatMap(({ points, ...growth }, k) => [
+    Plot.line(points, { x: "x", y: value, stroke: COLOURS[k] ?? GREY, strokeWidth: 2, marker: "dot" }),
+    Plot.text([`${k === 0 ? "" : "truncated: "}e = ${growth[exponent].toFixed(2)}`], {
+      ...{ frameAnchor: "top-left", dx: 6, dy: 4 + 14 * k, fill: COLOURS[k] ?? GREY },
+    }),
+  ]);
+  const [growth] = growths;
+  const axis = /** @type {const} */ ({ type: "log", labelArrow: "none" });
+  return Plot.plot({
+    ...{ document, width: WIDTH, height: HEIGHT, marginLeft: 50, marginTop: 28, marginBottom: 40 },
+    style: { background: "none", color: GREY, fontSize: "11px" },
+    x: { ...axis, label: growth?.axis ?? "", labelAnchor: "center", ticks: growth?.ticks ?? [], tickFormat: "~s" },
+    y: { ...axis, label, ticks: 4, tickFormat: "~g", grid: true },
+    marks,
+  });
+}
