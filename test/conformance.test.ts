@@ -81,7 +81,7 @@ const results = /^(output|hn|cn|loss|losses|grad_norms|grad\..*|final\..*)$/;
 describe.each(representatives)("%s with one number changed fails", (id) => {
   test.each(lineOf(id).tensors.filter((role) => results.test(role)))("%s", (role) => {
     const [{ data, shape }, by] = [golden.tensor(id, role)!, role.startsWith("final.") ? 3e-4 : 3e-5];
-    const outcome = outcomeOf(id, { tensors: changed(id, role, by * (1 + Math.abs(data.at(-1)!))) });
+    const outcome = outcomeOf(id, { tensors: changed(id, role, by * (1 + Math.abs(data[data.length - 1]!))) });
     const place = shape.length === 0 ? "" : `[${shape.map((size) => size - 1).join(", ")}]`;
     expect(summaryOf(outcome).startsWith(`failed: ${role}`)).toBe(true);
     expect(summaryOf(outcome)).toContain(`${place}: got `);
