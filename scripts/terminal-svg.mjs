@@ -1,5 +1,5 @@
 // Draws text from standard input as a terminal, an SVG on standard output: the picture in the README is
-// `npm start --silent | node scripts/terminal-svg.mjs > docs/main-job.svg`.
+// `npm start --silent | grep -v ^epoch | node scripts/terminal-svg.mjs > docs/main-job.svg`.
 import { readFileSync } from "node:fs";
 
 const columns = 112;
