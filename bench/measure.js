@@ -10,11 +10,12 @@ import { summarize } from "./statistics.js";
  * @property {number} warmUpMs for each function, before the samples
  */
 
-/** @type {Record<"full" | "quick" | "curve", Pace>} */
+/** @type {Record<"full" | "quick" | "short" | "curve", Pace>} */
 export const paces = {
   full: { samples: 21, sampleMs: 3, warmUpMs: 300 },
   quick: { samples: 3, sampleMs: 1, warmUpMs: 20 },
-  curve: { samples: 9, sampleMs: 3, warmUpMs: 20 },
+  short: { samples: 9, sampleMs: 3, warmUpMs: 20 },
+  curve: { samples: 5, sampleMs: 3, warmUpMs: 20 },
 };
 
 /**

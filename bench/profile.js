@@ -38,7 +38,7 @@ export async function runProfile(workloads, print) {
   for (const workload of workloads) {
     const { unrolled, check } = createPair(workload);
     check();
-    const { median } = (await measure({ unrolled }, paces.curve)).unrolled;
+    const { median } = (await measure({ unrolled }, paces.short)).unrolled;
     const profile = await record(unrolled);
     const shares = sharesByName(profile, names);
     print(`\n${workload.id}: ${milliseconds(median)} ms a call, ${profile.samples?.length ?? 0} samples`);

@@ -77,7 +77,7 @@ function createPass({ T, B, H, layers, truncate }) {
 /** @param {Setting} setting @param {number} x @param {boolean} quick @returns {Promise<Point>} */
 async function measurePoint(setting, x, quick) {
   const { net, run } = createPass(setting);
-  const times = await measure({ run }, quick ? paces.quick : paces.curve);
+  const times = await measure({ run }, quick ? paces.quick : paces.short);
   const [parameter] = net.parameters;
   const bytes = parameter?.value.buffer.byteLength ?? NaN; // a view of the whole memory
   return { x, milliseconds: times.run.median, megabytes: bytes / 2 ** 20 };

@@ -9,7 +9,7 @@ import { createPair } from "../bench/pairs.js";
 import { Processor } from "../bench/processor.js";
 import { run } from "../bench/run.js";
 import { sweeps } from "../bench/scaling.js";
-import { dips } from "../bench/sizes.js";
+import { dips, measureCurve } from "../bench/sizes.js";
 import { exponent, quantile, summarize } from "../bench/statistics.js";
 import { groupLine, resultHeader, resultLine } from "../bench/table.js";
 import { flops, select, training, workloads, type Workload } from "../bench/workloads.js";
@@ -83,6 +83,18 @@ test("a size is a dip when larger and smaller ones near it are faster by a tenth
   expect(dips(points).map(({ H }) => H)).toEqual([3]);
 });
 
+test("dips are measured again, and stay when they are dips each time", async () => {
+  const looks = new Map<number, number>();
+  const points = await measureCurve([1, 2, 3, 4, 5], (H) => {
+    const look = (looks.get(H) ?? 0) + 1;
+    looks.set(H, look);
+    const gflops = H === 2 && look < 3 ? 5 : H === 4 ? 6 : 10;
+    return Promise.resolve({ H, gflops, milliseconds: 1 });
+  });
+  expect(points.map(({ gflops }) => gflops)).toEqual([10, 10, 10, 6, 10]);
+  expect(Object.fromEntries(looks)).toEqual({ 1: 1, 2: 3, 3: 1, 4: 4, 5: 1 });
+});
+
 // ------------------------------------------------------------------------------------------------------- timing
 
 test("functions are timed in turns, repeated to fill a sample, after a warm-up", async () => {
@@ -146,7 +158,7 @@ test("a run gives times, GFLOP/s, the share of P and the ratio", async () => {
   const processor = new Processor(peakBytes);
   const workload = small(training("lstm", 7));
   const { unrolled, plain, gflops, share, bestShare, ratio } = await run(workload, processor, paces.quick);
-  expect(unrolled.samples.length).toBeGreaterThanOrEqual(paces.quick.samples);
+  expect(unrolled.samples.length).toBeGreaterThan(0); // disturbed rounds are dropped
   expect(gflops).toBeCloseTo(flops(workload) / unrolled.median / 1e6, 12);
   expect(share).toBeCloseTo(gflops / processor.gigaflops, 12);
   expect(bestShare).toBeCloseTo((share * unrolled.median) / unrolled.min, 12);
