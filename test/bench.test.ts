@@ -79,7 +79,12 @@ test("the exponent of 3·x^1.5 is 1.5", () => {
 });
 
 test("a size is a dip when larger and smaller ones near it are faster by a tenth", () => {
-  const points = [10, 20, 17, 20, 18.5, 30, 12].map((gflops, k) => ({ H: k + 1, gflops, milliseconds: 1 }));
+  const points = [10, 20, 17, 20, 18.5, 30, 12].map((gflops, k) => ({
+    H: k + 1,
+    gflops,
+    milliseconds: 1,
+    disturbed: false,
+  }));
   expect(dips(points).map(({ H }) => H)).toEqual([3]);
 });
 
@@ -89,7 +94,7 @@ test("dips are measured again, and stay when they are dips each time", async () 
     const look = (looks.get(H) ?? 0) + 1;
     looks.set(H, look);
     const gflops = H === 2 && look < 3 ? 5 : H === 4 ? 6 : 10;
-    return Promise.resolve({ H, gflops, milliseconds: 1 });
+    return Promise.resolve({ H, gflops, milliseconds: 1, disturbed: false });
   });
   expect(points.map(({ gflops }) => gflops)).toEqual([10, 10, 10, 6, 10]);
   expect(Object.fromEntries(looks)).toEqual({ 1: 1, 2: 3, 3: 1, 4: 4, 5: 1 });
