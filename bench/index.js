@@ -21,14 +21,15 @@ const print = (text) => console.log(text);
 async function measureMode({ mode, only, quick }, processor) {
   if (mode === "sizes") return (await import("./sizes.js")).runSizes(quick, processor, print);
   if (mode === "profile") return (await import("./profile.js")).runProfile(select(only ?? "W4/lstm/128"), print);
-  if (mode === "scaling") return scaling(quick);
+  if (mode === "scaling") return scaling(quick, processor);
   return runSuite(select(only), processor, quick ? paces.quick : paces.full, print);
 }
 
-/** @param {boolean} quick */
-async function scaling(quick) {
+/** @param {boolean} quick @param {Processor} processor */
+async function scaling(quick, processor) {
+  await processor.start();
   const [{ runScaling }, { drawScaling }] = await Promise.all([import("./scaling.js"), import("./figure.js")]);
-  const growths = await runScaling(quick, print);
+  const growths = await runScaling(quick, processor, print);
   const folder = quick ? "build/" : "docs/"; // a quick run is not to replace the picture of a full one
   mkdirSync(new URL(folder, root), { recursive: true });
   writeFileSync(new URL(`${folder}scaling.svg`, root), drawScaling(growths));
@@ -50,7 +51,7 @@ async function main() {
     mode: options.mode,
     quick: options.quick,
     P: processor.gigaflops,
-    L: processor.gigabytes,
+    both: processor.gigaflopsOfBoth,
     results,
   };
   writeFileSync(options.json, `${JSON.stringify(everything, undefined, 2)}\n`);

@@ -8,53 +8,60 @@ import { summarize } from "./statistics.js";
  * @property {number} samples of each function
  * @property {number} sampleMs that a sample takes at least: short calls are repeated
  * @property {number} warmUpMs for each function, before the samples
+ * @property {number} patienceMs for each function, in which disturbed samples are taken again
  */
 
 /** @type {Record<"full" | "quick" | "short" | "curve", Pace>} */
 export const paces = {
-  full: { samples: 21, sampleMs: 3, warmUpMs: 300 },
-  quick: { samples: 3, sampleMs: 1, warmUpMs: 20 },
-  short: { samples: 9, sampleMs: 3, warmUpMs: 20 },
-  curve: { samples: 5, sampleMs: 3, warmUpMs: 20 },
+  full: { samples: 21, sampleMs: 3, warmUpMs: 300, patienceMs: 12_000 },
+  quick: { samples: 3, sampleMs: 1, warmUpMs: 20, patienceMs: 0 },
+  short: { samples: 9, sampleMs: 3, warmUpMs: 20, patienceMs: 3000 },
+  curve: { samples: 5, sampleMs: 3, warmUpMs: 20, patienceMs: 1000 },
 };
 
 /**
- * Milliseconds a call; and whether fewer than half the rounds were good, so that the others are among the samples.
+ * Milliseconds a call; and whether fewer than half of the samples that were wanted were calm, so that all are used.
  * @typedef {Summary & { samples: number[], disturbed: boolean }} Times
  */
 
 /**
- * Times functions side by side: a round is one sample of each in turn, so that a machine that grows slower or faster
- * meanwhile does so for all. tinybench takes the samples, a round a run; it would take all of one function before those of
- * the next, drops none and warms up without a pause, so rounds and warm-up are ours, and so are the quantiles over them.
+ * @template Name
+ * @typedef {{ name: Name, calls: number, take: () => number, spent: number, calm: number[], all: number[] }} Sampler `spent`:
+ *   milliseconds of all samples
+ */
+
+/**
+ * Times functions side by side: one sample of each in turn, so that a machine that grows slower or faster meanwhile does so
+ * for all. tinybench takes the samples; it would take all of one function before those of the next, drops none and warms up
+ * without a pause, so turns and warm-up are ours, and so are the quantiles.
  * @template {string} Name
  * @param {Record<Name, () => unknown>} functions
  * @param {Pace} pace
- * @param {(round: Record<Name, number>) => boolean} [isGood] whether to keep a round: one that is not kept is taken again,
- *   up to twice as many in all
+ * @param {() => boolean} [isCalm] asked before and after each sample: whether the processor does what it can
  * @returns {Promise<Record<Name, Times>>}
  */
-export async function measure(functions, { samples, sampleMs, warmUpMs }, isGood = () => true) {
-  const now = () => performance.now();
-  const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true, now });
-  /** @type {Map<string, number>} */
-  const calls = new Map();
+export async function measure(functions, { samples, sampleMs, warmUpMs, patienceMs }, isCalm = () => true) {
+  /** @type {Sampler<Name>[]} */
+  const samplers = [];
   for (const [name, run] of entries(functions)) {
-    const count = Math.max(1, Math.ceil(sampleMs / (await warmUp(run, warmUpMs))));
-    bench.add(name, repeat(run, count), { async: false });
-    calls.set(name, count);
+    const calls = Math.max(1, Math.ceil(sampleMs / (await warmUp(run, warmUpMs))));
+    samplers.push({ name, calls, take: createSampler(run, calls), spent: 0, calm: [], all: [] });
   }
-  /** @type {Record<"good" | "bad", Record<Name, number>[]>} */
-  const rounds = { good: [], bad: [] };
-  while (rounds.good.length < samples && rounds.good.length + rounds.bad.length < 2 * samples) {
-    const round = takeRound(bench, calls);
-    rounds[isGood(round) ? "good" : "bad"].push(round);
+  /** @param {Sampler<Name>} sampler */
+  const wants = ({ calm, all, spent }) => calm.length < samples && (all.length < samples || spent < patienceMs);
+  for (let left = samplers; left.length > 0; left = left.filter(wants)) {
+    for (const sampler of left) {
+      const calmBefore = isCalm();
+      const ms = sampler.take();
+      sampler.spent += ms;
+      sampler.all.push(ms / sampler.calls);
+      if (calmBefore && isCalm()) sampler.calm.push(ms / sampler.calls);
+    }
   }
-  const disturbed = rounds.good.length < samples / 2;
-  const kept = disturbed ? [...rounds.good, ...rounds.bad] : rounds.good;
-  const results = entries(functions).map(([name]) => {
-    const ofName = kept.map((round) => round[name]);
-    return [name, { ...summarize(ofName, calls.get(name) ?? 1), samples: ofName, disturbed }];
+  const results = samplers.map(({ name, calls, calm, all }) => {
+    const disturbed = calm.length < samples / 2;
+    const kept = disturbed ? all : calm;
+    return [name, { ...summarize(kept, calls), samples: kept, disturbed }];
   });
   return Object.fromEntries(results);
 }
@@ -64,15 +71,15 @@ function entries(functions) {
   return /** @type {[Name, () => unknown][]} */ (Object.entries(functions));
 }
 
-/** One sample of each, in milliseconds a call. @param {Bench} bench @param {Map<string, number>} calls */
-function takeRound(bench, calls) {
-  bench.reset();
-  bench.runSync();
-  const times = bench.tasks.map(({ name, result }) => {
-    const ms = result.state === "completed" ? result.latency.min : NaN;
-    return [name, ms / (calls.get(name) ?? NaN)];
-  });
-  return Object.fromEntries(times);
+/** What takes one sample, milliseconds of all its calls together. @param {() => unknown} run @param {number} calls */
+function createSampler(run, calls) {
+  const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true, now: () => performance.now() });
+  bench.add("", repeat(run, calls), { async: false });
+  return () => {
+    bench.reset();
+    const [task] = bench.runSync();
+    return task?.result.state === "completed" ? task.result.latency.min : NaN;
+  };
 }
 
 /** @type {(run: () => unknown, count: number) => () => void} */
@@ -109,7 +116,7 @@ async function warmUp(run, warmUpMs) {
 const sleeper = typeof SharedArrayBuffer === "undefined" ? undefined : new Int32Array(new SharedArrayBuffer(4));
 
 /** The thread sleeps; where that is not allowed, on the main thread of a page, it waits for a timer. @param {number} ms */
-async function nap(ms) {
+export async function nap(ms) {
   if (sleeper && typeof document === "undefined") Atomics.wait(sleeper, 0, 0, ms);
   else await new Promise((resolve) => setTimeout(resolve, ms));
 }

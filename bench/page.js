@@ -12,7 +12,7 @@ async function runInPage({ only, quick }, print) {
   const bytes = new Uint8Array(await (await fetch("peak.wasm")).arrayBuffer());
   const processor = new Processor(bytes);
   const results = await runSuite(select(only), processor, quick ? paces.quick : paces.full, print);
-  return { userAgent: navigator.userAgent, P: processor.gigaflops, L: processor.gigabytes, results };
+  return { userAgent: navigator.userAgent, P: processor.gigaflops, both: processor.gigaflopsOfBoth, results };
 }
 
 Object.assign(globalThis, { runInPage });

@@ -1,37 +1,37 @@
-import { measure } from "./measure.js";
+import { nap } from "./measure.js";
 
-/** @import { Pace } from "./measure.js" */
+/** @typedef {"multiply" | "add" | "both"} Loop */
 
-/** @typedef {"multiply" | "add" | "load"} Loop */
-
-const TURNS = 500_000;
+const TURNS = 100_000;
 const GIGAFLOP_A_CALL = (48 * TURNS) / 1e9;
-const GIGABYTES_A_CALL = (8 * 16 * TURNS) / 1e9;
 /** A loop at less than this share of its best: something else had the processor. */
 const CALM = 0.93;
+const LOOPS = /** @type {const} */ (["multiply", "add", "both"]);
 
 /**
- * What the processor can do in WebAssembly SIMD, by the loops of peak.ts at their fastest so far:
- * P in GFLOP/s: multiplications and additions have units of their own, so it is the sum of what both reach;
- * L in GB/s: loads from the first-level cache.
- * The loops run beside all that is timed, and so tell when the machine does not do what it can.
+ * What the processor can do in WebAssembly SIMD, by the loops of peak.ts at their fastest so far. P, in GFLOP/s:
+ * multiplications and additions have units of their own, so it is the sum of what both reach.
+ *
+ * The third loop does both at once, which needs most of what a core can issue. It tells, as the other two do not, when a
+ * neighbour has the other hardware thread of the core.
  */
 export class Processor {
-  /** To be timed beside the workloads. */
-  loops;
+  #loops;
   /** Milliseconds of a call. @type {Record<Loop, number>} */
-  #fastest = { multiply: Infinity, add: Infinity, load: Infinity };
+  #fastest = { multiply: Infinity, add: Infinity, both: Infinity };
 
   /** @param {Uint8Array<ArrayBuffer>} bytes of peak.wasm */
   constructor(bytes) {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-    const { multiply, add, load } = /** @type {Record<Loop, (turns: number, by?: number) => number>} */ (exports);
-    this.loops = { multiply: () => multiply(TURNS, 1), add: () => add(TURNS, 1), load: () => load(TURNS) };
+    this.#loops = /** @type {Record<Loop, (turns: number, by: number) => number>} */ (exports);
   }
 
-  /** Runs the loops alone, to know what is normal before anything else is timed. @param {Pace} pace */
-  async start(pace) {
-    await measure(this.loops, pace, (round) => this.isCalm(round));
+  /** Runs the loops often enough to know what is normal. */
+  async start() {
+    for (let n = 1; n <= 200; n++) {
+      this.isCalm();
+      if (n % 10 === 0) await nap(2);
+    }
   }
 
   /** P, 0 before anything was timed. */
@@ -40,22 +40,27 @@ export class Processor {
     return GIGAFLOP_A_CALL / (multiply / 1e3) + GIGAFLOP_A_CALL / (add / 1e3);
   }
 
-  /** L, 0 before anything was timed. */
-  get gigabytes() {
-    return GIGABYTES_A_CALL / (this.#fastest.load / 1e3);
+  /** What multiplications and additions reach in one loop: P, if the process had a core of its own at any time. */
+  get gigaflopsOfBoth() {
+    return GIGAFLOP_A_CALL / (this.#fastest.both / 1e3);
   }
 
-  /**
-   * Takes in a round in which each loop ran once, and tells whether they ran as fast as they can.
-   * @param {Readonly<Record<Loop, number>>} round milliseconds of a call
-   */
-  isCalm(round) {
-    const fastest = this.#fastest;
+  /** Runs each loop once, and tells whether all ran as fast as they can. */
+  isCalm() {
     let calm = true;
-    for (const loop of /** @type {const} */ (["multiply", "add", "load"])) {
-      fastest[loop] = Math.min(fastest[loop], round[loop]);
-      calm &&= fastest[loop] >= CALM * round[loop];
+    for (const name of LOOPS) {
+      const ms = this.#time(name);
+      this.#fastest[name] = Math.min(this.#fastest[name], ms);
+      calm &&= this.#fastest[name] >= CALM * ms;
     }
     return calm;
+  }
+
+  /** @param {Loop} name */
+  #time(name) {
+    const loop = this.#loops[name];
+    const started = performance.now();
+    loop(TURNS, 1);
+    return performance.now() - started;
   }
 }

@@ -4,6 +4,8 @@ import { measure, paces } from "./measure.js";
 import { exponent } from "./statistics.js";
 import { line, milliseconds } from "./table.js";
 
+/** @import { Processor } from "./processor.js" */
+
 /** @typedef {{ T: number, B: number, H: number, layers: number, truncate: number | undefined }} Setting */
 /** @typedef {{ x: number, milliseconds: number, megabytes: number }} Point time of a pass over the data, and Wasm memory */
 /**
@@ -74,10 +76,10 @@ function createPass({ T, B, H, layers, truncate }) {
   return { net, run };
 }
 
-/** @param {Setting} setting @param {number} x @param {boolean} quick @returns {Promise<Point>} */
-async function measurePoint(setting, x, quick) {
+/** @type {(setting: Setting, x: number, quick: boolean, processor: Processor) => Promise<Point>} */
+async function measurePoint(setting, x, quick, processor) {
   const { net, run } = createPass(setting);
-  const times = await measure({ run }, quick ? paces.quick : paces.short);
+  const times = await measure({ run }, quick ? paces.quick : paces.short, () => processor.isCalm());
   const [parameter] = net.parameters;
   const bytes = parameter?.value.buffer.byteLength ?? NaN; // a view of the whole memory
   return { x, milliseconds: times.run.median, megabytes: bytes / 2 ** 20 };
@@ -86,9 +88,10 @@ async function measurePoint(setting, x, quick) {
 /**
  * Time and memory over one size, everything else held.
  * @param {boolean} quick without the largest third of the sizes
+ * @param {Processor} processor
  * @param {(line: string) => void} print
  */
-export async function runScaling(quick, print) {
+export async function runScaling(quick, processor, print) {
   const widths = [24, -14, -10, -22, -10, -24];
   print(`\n${baseLine}`);
   print(line(["over", "from … to", "time ~ xᵉ", "ms a pass", "memory", "Wasm MB"], widths));
@@ -98,7 +101,7 @@ export async function runScaling(quick, print) {
     const xs = quick ? sweep.xs.slice(0, Math.ceil((2 * sweep.xs.length) / 3)) : sweep.xs;
     /** @type {Point[]} */
     const points = [];
-    for (const x of xs) points.push(await measurePoint({ ...base, ...sweep.setting(x) }, x, quick));
+    for (const x of xs) points.push(await measurePoint({ ...base, ...sweep.setting(x) }, x, quick, processor));
     const growth = { ...sweep, points, ...exponents(points) };
     results.push(growth);
     print(line(growthCells(growth), widths));

@@ -31,7 +31,7 @@ const curves = {
 export async function runSizes(quick, processor, print) {
   const count = quick ? Math.floor(LARGEST / 7) : LARGEST;
   const sizes = Array.from({ length: count }, (_, k) => (k + 1) * (quick ? 7 : 1));
-  await processor.start(quick ? paces.quick : paces.full);
+  await processor.start();
   /** @type {Record<string, Point[]>} */
   const results = {};
   for (const [title, workloadOf] of Object.entries(curves)) {
@@ -68,7 +68,7 @@ async function measureSize(workload, H, processor, quick) {
   createPair(small).check();
   const { unrolled } = createPair(workload);
   const pace = quick ? paces.quick : paces.curve;
-  const times = await measure({ unrolled, ...processor.loops }, pace, (round) => processor.isCalm(round));
+  const times = await measure({ unrolled }, pace, () => processor.isCalm());
   const { min, disturbed } = times.unrolled;
   return { H, milliseconds: min, gflops: flops(workload) / min / 1e6, disturbed };
 }

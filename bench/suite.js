@@ -14,7 +14,7 @@ import { footnotes, groupLine, processorLine, resultHeader, resultLine } from ".
  * @param {(line: string) => void} print
  */
 export async function runSuite(workloads, processor, pace, print) {
-  await processor.start(pace);
+  await processor.start();
   /** @type {Result[]} */
   const results = [];
   let group = "";

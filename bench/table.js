@@ -48,8 +48,8 @@ export function resultLine({ workload, unrolled, plain, gflops, share, bestShare
 }
 
 /** @param {Processor} processor */
-export function processorLine({ gigaflops, gigabytes }) {
-  return `P = ${gigaflops.toFixed(1)} GFLOP/s, multiplications and additions in registers; L = ${gigabytes.toFixed(0)} GB/s, loads`;
+export function processorLine({ gigaflops, gigaflopsOfBoth }) {
+  return `P = ${gigaflops.toFixed(1)} GFLOP/s, multiplications and additions in registers; ${gigaflopsOfBoth.toFixed(1)} in one loop`;
 }
 
 /** What the marks of a table mean, if it has any. @param {readonly Result[]} results */
