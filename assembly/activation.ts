@@ -66,20 +66,6 @@ export function activationBackward(dy: usize, y: usize, a: usize, N: i32, F: i32
   }
 }
 
-// Calls instead of copies: the many kinds below are not worth their size in line.
-
-export function exp(x: v128): v128 {
-  return math.exp(x);
-}
-
-function tanh(x: v128): v128 {
-  return math.tanh(x);
-}
-
-export function sigmoid(x: v128): v128 {
-  return math.sigmoid(x);
-}
-
 // @ts-ignore: decorator
 @inline function splat(x: f32): v128 {
   return f32x4.splat(x);
@@ -98,13 +84,13 @@ export function sigmoid(x: v128): v128 {
 
 /** e^x − 1 for x ≤ 0 without cancellation: 2t / (1 − t), t = tanh(x/2). */
 function expm1(x: v128): v128 {
-  const t = tanh(f32x4.mul(x, splat(0.5)));
+  const t = math.tanh(f32x4.mul(x, splat(0.5)));
   return f32x4.div(f32x4.add(t, t), f32x4.sub(splat(1), t));
 }
 
 /** log(1 + e^x) = max(x, 0) + log1p(e^−|x|) */
 function softplus(x: v128): v128 {
-  const e = exp(f32x4.neg(f32x4.abs(x)));
+  const e = math.exp(f32x4.neg(f32x4.abs(x)));
   let tail = f32x4.splat(Mathf.log1p(f32x4.extract_lane(e, 0)));
   tail = f32x4.replace_lane(tail, 1, Mathf.log1p(f32x4.extract_lane(e, 1)));
   tail = f32x4.replace_lane(tail, 2, Mathf.log1p(f32x4.extract_lane(e, 2)));
@@ -125,7 +111,7 @@ function erfcPositive(x: v128): v128 {
   p = muladd(splat(0.37409196), t, p);
   p = muladd(splat(1.00002368), t, p);
   p = muladd(splat(-1.26551223), t, p);
-  return f32x4.mul(t, exp(f32x4.sub(p, f32x4.mul(x, x))));
+  return f32x4.mul(t, math.exp(f32x4.sub(p, f32x4.mul(x, x))));
 }
 
 /** Φ(x), the normal distribution: erfc(−x/√2) / 2. */
@@ -136,7 +122,7 @@ function normalCdf(x: v128): v128 {
 
 /** tanh(softplus(x)) = (e² + 2e) / (e² + 2e + 2), e = exp(x); 1 to the last bit from x = 10 on. */
 function mishGate(x: v128): v128 {
-  const e = exp(f32x4.pmin(x, splat(20)));
+  const e = math.exp(f32x4.pmin(x, splat(20)));
   const n = f32x4.mul(e, f32x4.add(e, splat(2)));
   return f32x4.div(n, f32x4.add(n, splat(2)));
 }
@@ -155,8 +141,8 @@ function value(x: v128, kind: i32, alpha: f32): v128 {
     case SELU: return f32x4.mul(splat(SELU_SCALE),
       wherePositive(x, x, f32x4.mul(splat(SELU_ALPHA), expm1(f32x4.pmin(x, splat(0))))));
     case GELU: return f32x4.mul(x, normalCdf(x));
-    case GELU_TANH: return f32x4.mul(f32x4.mul(splat(0.5), x), f32x4.add(splat(1), tanh(geluTanhArgument(x))));
-    case SILU: return f32x4.mul(x, sigmoid(x));
+    case GELU_TANH: return f32x4.mul(f32x4.mul(splat(0.5), x), f32x4.add(splat(1), math.tanh(geluTanhArgument(x))));
+    case SILU: return f32x4.mul(x, math.sigmoid(x));
     case MISH: return f32x4.mul(x, mishGate(x));
     case SOFTPLUS: return softplus(x);
     case LOG_SIGMOID: return f32x4.neg(softplus(f32x4.neg(x)));
@@ -187,25 +173,25 @@ function slope(x: v128, y: v128, kind: i32, alpha: f32): v128 {
     case SELU: return wherePositive(x, splat(SELU_SCALE), f32x4.add(y, splat(SELU_SCALE * SELU_ALPHA)));
     case GELU: {
       // Φ(x) + x·φ(x), φ the normal density
-      const density = f32x4.mul(splat(0.3989422804014327), exp(f32x4.mul(splat(-0.5), f32x4.mul(x, x))));
+      const density = f32x4.mul(splat(0.3989422804014327), math.exp(f32x4.mul(splat(-0.5), f32x4.mul(x, x))));
       return muladd(normalCdf(x), x, density);
     }
     case GELU_TANH: {
-      const t = tanh(geluTanhArgument(x));
+      const t = math.tanh(geluTanhArgument(x));
       const inner = f32x4.mul(splat(GELU_FACTOR), muladd(one, splat(3 * GELU_CUBIC), f32x4.mul(x, x)));
       const outer = f32x4.mul(f32x4.mul(splat(0.5), x), f32x4.sub(one, f32x4.mul(t, t)));
       return muladd(f32x4.mul(splat(0.5), f32x4.add(one, t)), outer, inner);
     }
     case SILU: {
-      const s = sigmoid(x);
+      const s = math.sigmoid(x);
       return f32x4.mul(s, muladd(one, x, f32x4.sub(one, s)));
     }
     case MISH: {
       const gate = mishGate(x);
-      return muladd(gate, f32x4.mul(x, sigmoid(x)), f32x4.sub(one, f32x4.mul(gate, gate)));
+      return muladd(gate, f32x4.mul(x, math.sigmoid(x)), f32x4.sub(one, f32x4.mul(gate, gate)));
     }
-    case SOFTPLUS: return sigmoid(x);
-    case LOG_SIGMOID: return sigmoid(f32x4.neg(x));
+    case SOFTPLUS: return math.sigmoid(x);
+    case LOG_SIGMOID: return math.sigmoid(f32x4.neg(x));
     case SOFTSIGN: {
       const d = f32x4.add(one, f32x4.abs(x));
       return f32x4.div(one, f32x4.mul(d, d));
@@ -245,8 +231,10 @@ const MASKS = memory.data<i32>([-1, -1, -1, -1, 0, 0, 0, 0], 16);
 // @ts-ignore: decorator
 @inline function expRow(y: usize, x: usize, n: i32, high: f32): f32 {
   let total = splat(0);
+  for (let i = 0; i < n; i += 4) v128.store(y + bytes(i), f32x4.sub(v128.load(x + bytes(i)), splat(high)));
+  math.expArray(y, y, padded(n));
   for (let i = 0; i < n; i += 4) {
-    const e = v128.and(math.exp(f32x4.sub(v128.load(x + bytes(i)), splat(high))), maskOf(n - i));
+    const e = v128.and(v128.load(y + bytes(i)), maskOf(n - i));
     v128.store(y + bytes(i), e);
     total = f32x4.add(total, e);
   }
@@ -280,7 +268,7 @@ function logSoftmaxRowBackward(dy: usize, y: usize, n: i32): void {
   let total: f32 = 0;
   for (let i = 0; i < n; i++) total += load<f32>(dy + bytes(i));
   for (let i = 0; i < n; i++) {
-    const e = f32x4.extract_lane(exp(f32x4.splat(load<f32>(y + bytes(i)))), 0);
+    const e = f32x4.extract_lane(math.exp(f32x4.splat(load<f32>(y + bytes(i)))), 0);
     store<f32>(dy + bytes(i), load<f32>(dy + bytes(i)) - e * total);
   }
 }

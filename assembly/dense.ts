@@ -23,7 +23,7 @@ export function denseForward(
 
 /**
  * dx rows (N, padded(I)), 0 if not wanted · dw (O, I) · db (O), 0 if there is none · dy rows (N, padded(O)), becomes da ·
- * y, a: as forward left them · wRows: packRows · scratch: weightGradientScratch(I)
+ * y, a: as forward left them · wRows: packRows · scratch: weightGradientScratch(1, O, I, 0)
  */
 export function denseBackward(
   dx: usize, dw: usize, db: usize, dy: usize,
@@ -31,7 +31,7 @@ export function denseBackward(
   N: i32, I: i32, O: i32, activation: i32, alpha: f32,
 ): void {
   activationBackward(dy, y, a, N, O, activation, alpha);
-  weightGradient(dw, dy, padded(O), x, padded(I), scratch, 1, O, I, N);
+  weightGradient(dw, x, padded(I), I, 0, 0, 0, 0, dy, padded(O), scratch, 1, O, N);
   columnSumGates(db, 0, dy, padded(O), 1, O, N);
   if (dx) matmul(dx, padded(I), dx, padded(I), dy, padded(O), wRows, N, padded(I), padded(O));
 }

@@ -7,7 +7,7 @@
 //
 // Forward keeps y = h and hPrev of every row; backward overwrites y with da.
 import { columnSumGates } from "./gates";
-import { sigmoid, tanh } from "./math";
+import { sigmoidArray, tanhArray } from "./math";
 import { matmul, weightGradient } from "./matmul";
 import { batchSize, rowsOf } from "./sequence";
 import { bytes, padded } from "./simd";
@@ -45,20 +45,23 @@ export function elmanForward(
 /** (2) for one row of P units. */
 // @ts-ignore: decorator
 @inline function elmanCell(a: usize, h: usize, hPrev: usize, P: i32, activation: i32): void {
+  if (activation == TANH) tanhArray(a, a, P);
+  else if (activation != RELU) sigmoidArray(a, a, P);
   for (const end = a + bytes(P); a < end; a += 16, h += 16, hPrev += 16) {
-    const x = v128.load(a);
-    // Relu keeps NaN: the value stands first in pmax.
-    const out = activation == TANH ? tanh(x) : activation == RELU ? f32x4.pmax(x, f32x4.splat(0)) : sigmoid(x);
+    let out = v128.load(a);
+    if (activation == RELU) {
+      out = f32x4.pmax(out, f32x4.splat(0)); // keeps NaN, the value standing first
+      v128.store(a, out);
+    }
     v128.store(hPrev, v128.load(h));
     v128.store(h, out);
-    v128.store(a, out);
   }
 }
 
 /**
  * dx rows (N, I) stride padded(I), 0 if not wanted · dwIh dwHh dbIh dbHh: as the parameters, the biases 0 if there are none ·
  * dh (B, padded(H)): in the gradient by the final, out by the initial state · y, hPrev: as forward left them ·
- * dy rows (N, padded(H)) · wIhRows, wHhRows: packRows · scratch: weightGradientScratch(max(I, H))
+ * dy rows (N, padded(H)) · wIhRows, wHhRows: packRows · scratch: weightGradientScratch(1, H, I, H)
  */
 export function elmanBackward(
   dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize,
@@ -77,8 +80,7 @@ export function elmanBackward(
     matmul(dh, P, 0, 0, da, P, wHhRows, B, P, P);
     if (reverse) row += B;
   }
-  weightGradient(dwHh, y, P, hPrev, P, scratch, 1, H, H, N);
-  weightGradient(dwIh, y, P, x, padded(I), scratch, 1, H, I, N);
+  weightGradient(dwIh, x, padded(I), I, dwHh, hPrev, P, H, y, P, scratch, 1, H, N);
   columnSumGates(dbIh, dbHh, y, P, 1, H, N);
   if (dx) matmul(dx, padded(I), dx, padded(I), y, P, wIhRows, N, padded(I), P);
 }

@@ -14,7 +14,7 @@
 // Forward keeps gates [r z n], q and hPrev of every row. Backward overwrites the gates with da and, with reset after, q
 // with dq.
 import { columnSumGates } from "./gates";
-import { sigmoid, tanh } from "./math";
+import { sigmoidArray, tanhArray } from "./math";
 import { matmul, weightGradient } from "./matmul";
 import { batchSize, rowsOf } from "./sequence";
 import { bytes, muladd, padded } from "./simd";
@@ -41,6 +41,7 @@ export function gruForward(
     const a = gates + bytes(row * 3 * P);
     const qAt = q + bytes(row * kept);
     matmul(a, 3 * P, a, 3 * P, h, P, wHrz, B, 2 * P, H);
+    for (let b = 0; b < B; b++) sigmoidArray(a + bytes(b * 3 * P), a + bytes(b * 3 * P), 2 * P);
     if (resetAfter) {
       matmul(qAt, P, biasHn, 0, h, P, wHn, B, P, H);
     } else {
@@ -55,41 +56,31 @@ export function gruForward(
   }
 }
 
-/** Reset before: r = σ(a), q = r∘h for one row. */
+/** Reset before: q = r∘h for one row. */
 // @ts-ignore: decorator
 @inline function gruReset(q: usize, a: usize, h: usize, P: i32): void {
   for (const end = a + bytes(P); a < end; a += 16, q += 16, h += 16) {
-    const r = sigmoid(v128.load(a));
-    v128.store(a, r);
-    v128.store(q, f32x4.mul(r, v128.load(h)));
+    v128.store(q, f32x4.mul(v128.load(a), v128.load(h)));
   }
 }
 
-/** The rest of (1), (2) and (3) for one row. */
+/** (2) and (3) for one row. */
 // @ts-ignore: decorator
 @inline function gruCell(y: usize, h: usize, hPrev: usize, a: usize, q: usize, P: i32, resetAfter: bool): void {
   const gate = bytes(P);
-  for (const end = a + gate; a < end; ) {
-    const z = sigmoid(v128.load(a + gate));
-    let an = v128.load(a + gate * 2);
-    if (resetAfter) {
-      const r = sigmoid(v128.load(a));
-      an = muladd(an, r, v128.load(q));
-      v128.store(a, r);
+  const n = a + gate * 2;
+  if (resetAfter) {
+    for (let j: usize = 0; j < gate; j += 16) {
+      v128.store(n + j, muladd(v128.load(n + j), v128.load(a + j), v128.load(q + j)));
     }
-    const n = tanh(an);
-    const before = v128.load(h);
-    const out = muladd(n, z, f32x4.sub(before, n));
-    v128.store(a + gate, z);
-    v128.store(a + gate * 2, n);
-    v128.store(hPrev, before);
-    v128.store(h, out);
-    v128.store(y, out);
-    a += 16;
-    y += 16;
-    h += 16;
-    hPrev += 16;
-    q += 16;
+  }
+  tanhArray(n, n, P);
+  for (let j: usize = 0; j < gate; j += 16) {
+    const before = v128.load(h + j);
+    const out = muladd(v128.load(n + j), v128.load(a + gate + j), f32x4.sub(before, v128.load(n + j)));
+    v128.store(hPrev + j, before);
+    v128.store(h + j, out);
+    v128.store(y + j, out);
   }
 }
 
@@ -97,7 +88,7 @@ export function gruForward(
  * dx rows (N, I) stride padded(I), 0 if not wanted · dwIh dwHh dbIh dbHh: as the parameters, the biases 0 if there are none ·
  * dh (B, padded(H)): in the gradient by the final, out by the initial state · dq (B, padded(H)): scratch of reset before ·
  * gates, q, hPrev: as forward left them · dy rows (N, padded(H)) · wIhRows, wHrzRows, wHnRows: packRows of 3, 2 and 1 gates ·
- * scratch: weightGradientScratch(max(I, H))
+ * scratch: weightGradientScratch(3, H, I, H)
  */
 export function gruBackward(
   dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dq: usize,
@@ -131,10 +122,14 @@ export function gruBackward(
   }
   const dwHn = dwHh + bytes(2 * H * H);
   const dan = gates + bytes(2 * P);
-  weightGradient(dwHh, gates, 3 * P, hPrev, P, scratch, 2, H, H, N);
-  if (resetAfter) weightGradient(dwHn, q, P, hPrev, P, scratch, 1, H, H, N);
-  else weightGradient(dwHn, dan, 3 * P, q, P, scratch, 1, H, H, N);
-  weightGradient(dwIh, gates, 3 * P, x, padded(I), scratch, 3, H, I, N);
+  const dwIn = dwIh + bytes(2 * H * I);
+  weightGradient(dwIh, x, padded(I), I, dwHh, hPrev, P, H, gates, 3 * P, scratch, 2, H, N);
+  if (resetAfter) {
+    weightGradient(dwIn, x, padded(I), I, 0, 0, 0, 0, dan, 3 * P, scratch, 1, H, N);
+    weightGradient(dwHn, hPrev, P, H, 0, 0, 0, 0, q, P, scratch, 1, H, N);
+  } else {
+    weightGradient(dwIn, x, padded(I), I, dwHn, q, P, H, dan, 3 * P, scratch, 1, H, N);
+  }
   columnSumGates(dbIh, 0, gates, 3 * P, 3, H, N);
   columnSumGates(0, dbHh, gates, 3 * P, 2, H, N);
   const dbHn = dbHh ? dbHh + bytes(2 * H) : 0;

@@ -24,7 +24,7 @@ export {
   uniform,
   uniformArray,
 } from "./random";
-export { clampArray, firstNotFinite, multiply, scale, sumSquares, zero } from "./vector";
+export { clampArray, firstNotFinite, multiply, scale, sumSquares, visitors, zero } from "./vector";
 export { packBias, packRows, packTransposed } from "./pack";
 export { matmul, weightGradient, weightGradientScratch } from "./matmul";
 export {

@@ -1,6 +1,7 @@
 // Losses: each returns the sum over the rows in f64 and writes its gradient times `scale` (1 for a sum, 1/count for a mean),
 // zeros in the padding. y and dy are rows (N, padded(F)). Definitions are PyTorch's.
-import { exp, sigmoid, softmaxRow } from "./activation";
+import { softmaxRow } from "./activation";
+import { exp, sigmoid } from "./math";
 import { bytes, padded } from "./simd";
 
 /** Σ (y − target)²; dy = 2(y − target)·scale. target rows (N, padded(F)) */

@@ -10,7 +10,7 @@
 //              dx += da·wIh   dhPrev = da·wHh   dwIh += daᵀ·x   dwHh += daᵀ·hPrev   db += Σ da
 //
 // Forward keeps gates [i f g o], hPrev, cPrev and tanh(c) of every row; backward overwrites the gates with da.
-import { sigmoid, tanh } from "./math";
+import { sigmoidArray, tanhArray } from "./math";
 import { matmul, weightGradient } from "./matmul";
 import { batchSize, rowsOf } from "./sequence";
 import { bytes, muladd, padded } from "./simd";
@@ -49,39 +49,28 @@ export function lstmForward(
 // @ts-ignore: decorator
 @inline function lstmCell(y: usize, h: usize, c: usize, hPrev: usize, cPrev: usize, tanhC: usize, a: usize, P: i32): void {
   const gate = bytes(P);
-  for (const end = a + gate; a < end; ) {
-    const i = sigmoid(v128.load(a));
-    const f = sigmoid(v128.load(a + gate));
-    const g = tanh(v128.load(a + gate * 2));
-    const o = sigmoid(v128.load(a + gate * 3));
-    const before = v128.load(c);
-    const now = f32x4.add(f32x4.mul(f, before), f32x4.mul(i, g));
-    const squashed = tanh(now);
-    const out = f32x4.mul(o, squashed);
-    v128.store(a, i);
-    v128.store(a + gate, f);
-    v128.store(a + gate * 2, g);
-    v128.store(a + gate * 3, o);
-    v128.store(hPrev, v128.load(h));
-    v128.store(cPrev, before);
-    v128.store(tanhC, squashed);
-    v128.store(c, now);
-    v128.store(h, out);
-    v128.store(y, out);
-    a += 16;
-    y += 16;
-    h += 16;
-    c += 16;
-    hPrev += 16;
-    cPrev += 16;
-    tanhC += 16;
+  sigmoidArray(a, a, 2 * P);
+  tanhArray(a + gate * 2, a + gate * 2, P);
+  sigmoidArray(a + gate * 3, a + gate * 3, P);
+  for (let j: usize = 0; j < gate; j += 16) {
+    const before = v128.load(c + j);
+    v128.store(hPrev + j, v128.load(h + j));
+    v128.store(cPrev + j, before);
+    const forgotten = f32x4.mul(v128.load(a + gate + j), before);
+    v128.store(c + j, f32x4.add(forgotten, f32x4.mul(v128.load(a + j), v128.load(a + gate * 2 + j))));
+  }
+  tanhArray(tanhC, c, P);
+  for (let j: usize = 0; j < gate; j += 16) {
+    const out = f32x4.mul(v128.load(a + gate * 3 + j), v128.load(tanhC + j));
+    v128.store(h + j, out);
+    v128.store(y + j, out);
   }
 }
 
 /**
  * dx rows (N, I) stride padded(I), 0 if not wanted · dwIh dwHh dbIh dbHh: as the parameters, the biases 0 if there are none ·
  * dh, dc (B, padded(H)): in the gradient by the final, out by the initial state · gates … tanhC: as forward left them ·
- * dy rows (N, padded(H)) · wIhRows, wHhRows: packRows · scratch: weightGradientScratch(max(I, H))
+ * dy rows (N, padded(H)) · wIhRows, wHhRows: packRows · scratch: weightGradientScratch(4, H, I, H)
  */
 export function lstmBackward(
   dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dc: usize,
@@ -104,8 +93,7 @@ export function lstmBackward(
     matmul(dh, P, 0, 0, da, 4 * P, wHhRows, B, P, 4 * P);
     if (reverse) row += B;
   }
-  weightGradient(dwHh, gates, 4 * P, hPrev, P, scratch, 4, H, H, N);
-  weightGradient(dwIh, gates, 4 * P, x, padded(I), scratch, 4, H, I, N);
+  weightGradient(dwIh, x, padded(I), I, dwHh, hPrev, P, H, gates, 4 * P, scratch, 4, H, N);
   columnSumGates(dbIh, dbHh, gates, 4 * P, 4, H, N);
   if (dx) matmul(dx, padded(I), dx, padded(I), gates, 4 * P, wIhRows, N, padded(I), 4 * P);
 }

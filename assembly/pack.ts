@@ -1,8 +1,8 @@
 // Panels: the layout in which a matrix B (K, N) is the right-hand side of a product. N is a multiple of 4. The columns are
-// cut into panels of 16, then at most one of 8 and one of 4; a panel of width w that starts at column j stands at
+// cut into panels of 16, the last of 12, 8 or 4 if N is no multiple of 16; the panel that starts at column j stands at
 // `panels + j·K`, row after row:
 //
-//   j = 0              j = 16             j = 32 (w = 8)
+//   j = 0              j = 16             j = 32, N = 40
 //   | k=0: 16 columns  | k=0: 16 columns  | k=0: 8 columns
 //   | k=1: 16 columns  | k=1: 16 columns  | k=1: 8 columns
 //
@@ -13,16 +13,7 @@ import { bytes, padded } from "./simd";
 /** Width of the panel that starts at column j of N. */
 // @ts-ignore: decorator
 @inline export function panelWidth(j: i32, N: i32): i32 {
-  const rest = N - j;
-  return rest >= 16 ? 16 : rest >= 8 ? 8 : 4;
-}
-
-/** First column of the panel that holds column n of N. */
-// @ts-ignore: decorator
-@inline function panelStart(n: i32, N: i32): i32 {
-  const whole = N & ~15;
-  if (n < whole) return n & ~15;
-  return N - whole >= 8 && n >= whole + 8 ? whole + 8 : whole;
+  return min(16, N - j);
 }
 
 /**
@@ -34,7 +25,7 @@ export function packTransposed(panels: usize, w: usize, G: i32, H: i32, K: i32):
   for (let g = 0; g < G; g++) {
     for (let r = 0; r < H; r += 4) {
       const n = g * padded(H) + r;
-      const j = panelStart(n, N);
+      const j = n & ~15;
       const to = panels + bytes(j * K + (n - j));
       packFour(to, bytes(panelWidth(j, N)), w + bytes((g * H + r) * K), min(4, H - r), K);
     }
@@ -74,9 +65,8 @@ function packFour(to: usize, stride: usize, w: usize, rows: i32, K: i32): void {
  */
 export function packRows(panels: usize, w: usize, G: i32, H: i32, N: i32): void {
   const K = G * padded(H);
-  let width = 0;
-  for (let j = 0; j < padded(N); j += width) {
-    width = panelWidth(j, padded(N));
+  for (let j = 0; j < N; j += 16) {
+    const width = panelWidth(j, padded(N));
     let to = panels + bytes(j * K);
     for (let g = 0; g < G; g++) {
       packColumns(to, w + bytes(g * H * N + j), N, H, width, min(width, N - j));
@@ -101,25 +91,9 @@ export function packColumns(to: usize, x: usize, ld: i32, rows: i32, width: i32,
     return;
   }
   for (let k = 0; k < rows; k++, x += stride) {
-    for (let i = 0; i < width; i++, to += 4) store<f32>(to, i < valid ? load<f32>(x + bytes(i)) : 0);
-  }
-}
-
-/**
- * Rows of the columns [0, M) of x (K, ·) stride ld, two columns side by side: pairs [⌈M/2⌉][K][2], the left-hand side of
- * the weight gradient. M is taken as padded(M), and x has that many columns.
- */
-export function packPairs(pairs: usize, x: usize, ld: i32, M: i32, K: i32): void {
-  const stride = bytes(ld);
-  const pair = bytes(K) * 2;
-  for (let m = 0; m < M; m += 4, pairs += pair * 2, x += 16) {
-    let from = x;
-    let to = pairs;
-    for (let k = 0; k < K; k++, from += stride, to += 8) {
-      const v = v128.load(from);
-      v128.store64_lane(to, v, 0);
-      v128.store64_lane(to + pair, v, 1);
-    }
+    let i = 0;
+    for (; i + 4 <= valid; i += 4, to += 16) v128.store(to, v128.load(x + bytes(i)));
+    for (; i < width; i++, to += 4) store<f32>(to, i < valid ? load<f32>(x + bytes(i)) : 0);
   }
 }
 

@@ -7,6 +7,7 @@
 // So every product and every loss runs over rows that exist, and equal lengths are the case where all batchSizes are B.
 // `order[b]` is the place of sequence b in the caller's batch. Both arrays are i32.
 import { bytes, padded } from "./simd";
+import { add } from "./vector";
 
 // @ts-ignore: decorator
 @inline export function batchSize(batchSizes: usize, t: i32): i32 {
@@ -116,18 +117,14 @@ export function lastBackward(dx: usize, dy: usize, batchSizes: usize, T: i32, F:
   const B = batchSize(batchSizes, 0);
   for (let b = 0; b < B; b++) {
     const row = <usize>b * stride + bytes(reverseFrom);
-    addExact(dx + row, dy + row, F - reverseFrom);
+    add(dx + row, dy + row, F - reverseFrom);
   }
   for (let t = 0, row = 0; t < T; t++) {
     const now = batchSize(batchSizes, t);
     const then = t + 1 < T ? batchSize(batchSizes, t + 1) : 0;
-    for (let b = then; b < now; b++) addExact(dx + <usize>(row + b) * stride, dy + <usize>b * stride, reverseFrom);
+    for (let b = then; b < now; b++) add(dx + <usize>(row + b) * stride, dy + <usize>b * stride, reverseFrom);
     row += now;
   }
-}
-
-function addExact(y: usize, x: usize, n: i32): void {
-  for (const end = x + bytes(n); x < end; x += 4, y += 4) store<f32>(y, load<f32>(y) + load<f32>(x));
 }
 
 /** y rows (T·B, F): the row of each sequence x (B, F) at all T steps. */
@@ -139,10 +136,5 @@ export function repeatForward(y: usize, x: usize, T: i32, B: i32, F: i32): void 
 /** dx (B, F) += Σ over the steps of dy (T·B, F). */
 export function repeatBackward(dx: usize, dy: usize, T: i32, B: i32, F: i32): void {
   const n = B * padded(F);
-  for (let t = 0; t < T; t++, dy += bytes(n)) {
-    for (let i = 0; i < n; i += 4) {
-      const p = dx + bytes(i);
-      v128.store(p, f32x4.add(v128.load(p), v128.load(dy + bytes(i))));
-    }
-  }
+  for (let t = 0; t < T; t++, dy += bytes(n)) add(dx, dy, n);
 }

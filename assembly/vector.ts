@@ -6,6 +6,13 @@ export function zero(y: usize, n: i32): void {
   memory.fill(y, 0, bytes(n));
 }
 
+/** y += x, any n. */
+export function add(y: usize, x: usize, n: i32): void {
+  const end = x + bytes(n);
+  for (; x + 16 <= end; x += 16, y += 16) v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
+  for (; x < end; x += 4, y += 4) store<f32>(y, load<f32>(y) + load<f32>(x));
+}
+
 /** y *= a */
 export function scale(y: usize, a: f32, n: i32): void {
   const factor = f32x4.splat(a);
@@ -40,6 +47,9 @@ export function sumSquares(x: usize, n: i32): f64 {
   const s = f64x2.add(low, high);
   return f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
 }
+
+/** Room for 4,096 floats of a caller's that are looked at and not kept. */
+export const visitors = memory.data(0x4000, 16);
 
 /** Index of the first element that is NaN or infinite, −1 if there is none; any n. */
 export function firstNotFinite(x: usize, n: i32): i32 {

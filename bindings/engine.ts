@@ -47,6 +47,9 @@ export class Engine {
   /** True from a forward pass for training until something makes its results useless. */
   canBackward = false;
   readonly #shared = { scratch: 0 };
+  /** Of all states together, and whether none of them needs padding. */
+  readonly #stateUnits: number;
+  readonly #stateUnitsAreWhole: boolean;
   #slots = 0;
   #workspace: Pointer = 0;
   #order: Pointer = 0;
@@ -75,6 +78,8 @@ export class Engine {
     this.states = layers.flatMap(({ name, states }) =>
       states.map((state) => Object.assign(state, { name: `${name}.${state.label}` })),
     );
+    this.#stateUnits = this.states.reduce((sum, { units }) => sum + units, 0);
+    this.#stateUnitsAreWhole = this.states.every(({ units }) => units === padded(units));
     const size = parameters.reduce((sum, parameter) => sum + parameter.size, 0);
     this.blockSize = padded(size);
     const arena = new Arena(this.core.base);
@@ -170,6 +175,8 @@ export class Engine {
     Object.assign(this.rows, { N, T, B, batchSizes: arena.floats(T) });
     this.#x = arena.floats(N * padded(this.#inputWidth));
     this.#shared.scratch = training ? arena.floats(Math.max(0, ...this.layers.map((layer) => layer.scratch()))) : 0;
+    for (const state of this.states) state.value = arena.floats(B * padded(state.units));
+    for (const state of this.states) state.gradient = training ? arena.floats(B * padded(state.units)) : 0;
     this.outputRows = this.layers.reduce((rows, layer) => layer.plan(arena, rows, training), this.rows);
     const out = this.outputRows;
     const outputs = purpose === "run" ? 0 : out.N * padded(this.output.size);
@@ -228,6 +235,13 @@ export class Engine {
   enterStates(flat: Float32Array | undefined, which: "value" | "gradient"): void {
     const { enterState, zero } = this.core.functions;
     const { B } = this.rows;
+    const first = this.states[0];
+    if (!first) return;
+    if (this.#statesAreFlat) {
+      if (flat) this.core.f32.set(flat, first[which] >>> 2);
+      else zero(first[which], this.stateSize(B));
+      return;
+    }
     if (flat) this.core.f32.set(flat, this.#staging >>> 2);
     let from = this.#staging;
     for (const state of this.states) {
@@ -240,6 +254,12 @@ export class Engine {
   /** The states into a flat array as `states` lists them. */
   leaveStates(to: Float32Array, which: "value" | "gradient"): void {
     const { B } = this.rows;
+    const first = this.states[0];
+    if (!first) return;
+    if (this.#statesAreFlat) {
+      this.core.read(first[which], to);
+      return;
+    }
     let at = this.#staging;
     for (const state of this.states) {
       this.core.functions.leaveState(at, state[which], this.#order, B, state.units);
@@ -250,7 +270,12 @@ export class Engine {
 
   /** Floats of all states of B sequences. */
   stateSize(B: number): number {
-    return this.states.reduce((sum, { units }) => sum + B * units, 0);
+    return B * this.#stateUnits;
+  }
+
+  /** Whether the states, which stand one after another, have no padding and the caller's order. */
+  get #statesAreFlat(): boolean {
+    return !this.#lengths && this.#stateUnitsAreWhole;
   }
 
   /** Runs the batch that was entered, with the states that were entered. */

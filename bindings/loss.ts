@@ -124,7 +124,7 @@ interface LossType {
 /** Reads targets of numbers. */
 function readNumbers(targets: unknown, outputs: OutputForm): Values<Float32Array> {
   const values = matchTo(readFeatures("targets", targets, outputs.F, outputs.time), outputs);
-  expectFinite(values);
+  expectFinite(values, outputs.core);
   return values;
 }
 

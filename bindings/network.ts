@@ -1,7 +1,15 @@
 import type { Pointer } from "./core/core.ts";
 import { outputForm, readInputs, type TrainingData } from "./data/dataset.ts";
 import { inOrder } from "./data/batches.ts";
-import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input, type Values } from "./data/values.ts";
+import {
+  expectFinite,
+  expectOutput,
+  matchTo,
+  readFeatures,
+  type FeatureInput,
+  type Input,
+  type Values,
+} from "./data/values.ts";
 import { normalizeConfig, type NetworkConfig } from "./config.ts";
 import { Engine } from "./engine.ts";
 import { Parameter } from "./parameter.ts";
@@ -40,6 +48,8 @@ export interface ForwardOptions {
   readonly lengths?: readonly number[] | Int32Array;
   /** Keep what backward needs, and let dropout act. Default false. */
   readonly training?: boolean;
+  /** Where the numbers of the output are to stand. Default a new array. */
+  readonly output?: Float32Array;
 }
 
 export interface ForwardResult {
@@ -149,11 +159,12 @@ export class Network {
    * @throws TypeError, RangeError on the wrong kind, shape or value
    */
   forward(input: Input, options: ForwardOptions = {}): ForwardResult {
-    expectOptions("forward", options, ["state", "lengths", "training"]);
+    expectOptions("forward", options, ["state", "lengths", "training", "output"]);
     const { state, lengths, training = false } = options;
     const engine = this.#engine;
     const values = readInputs(engine, input, lengths, "input");
     if (state !== undefined) expectState("state", state, engine.stateSize(values.B));
+    const output = emptyOutput(engine, values, options.output);
     engine.enter(values, expectBoolean("training", training) ? "train" : "run");
     engine.enterStates(state, "value");
     engine.forward(training);
@@ -161,17 +172,9 @@ export class Network {
     this.#hasLoss = false;
     const finalState = new Float32Array(engine.stateSize(values.B));
     engine.leaveStates(finalState, "value");
-    return { output: this.#output(values), state: finalState };
-  }
-
-  /** The output of the batch that ran. */
-  #output(values: Values): Tensor {
-    const engine = this.#engine;
-    const { F, time, T } = outputForm(engine, values);
-    const shape = time === "vector" ? [values.B, F] : [values.B, T, F];
-    const output = new Float32Array(sizeOf(shape));
-    engine.leaveRows(output, engine.y, engine.outputRows, F, T);
-    return tensor(output, shape);
+    const { F, T } = outputForm(engine, values);
+    engine.leaveRows(output.data, engine.y, engine.outputRows, F, T);
+    return { output, state: finalState };
   }
 
   /**
@@ -206,7 +209,7 @@ export class Network {
     if (gradOutput !== undefined) {
       const outputs = outputForm(engine, inputs);
       const values = matchTo(readFeatures("gradOutput", gradOutput, outputs.F, outputs.time), outputs);
-      expectFinite(values);
+      expectFinite(values, engine.core);
       engine.enterOutputGradient(values);
     }
     engine.enterStates(gradState, "gradient");
@@ -268,24 +271,23 @@ export class Network {
    * @returns [examples, time, outputs], or [examples, outputs] where there is no time; zeros beyond a sequence's length
    */
   predict(inputs: Input, options: PredictOptions = {}): Tensor {
-    expectOptions("predict", options, ["lengths", "batchSize"]);
+    expectOptions("predict", options, ["lengths", "batchSize", "output"]);
     const { lengths, batchSize = 64 } = options;
     expectInteger("batchSize", batchSize, 1);
     const engine = this.#engine;
     const values = readInputs(engine, inputs, lengths);
-    const { F, time, T } = outputForm(engine, values);
-    const shape = time === "vector" ? [values.B, F] : [values.B, T, F];
-    const output = new Float32Array(sizeOf(shape));
+    const { F, T } = outputForm(engine, values);
+    const output = emptyOutput(engine, values, options.output);
     const order = inOrder(values.B);
     for (let first = 0; first < values.B; first += batchSize) {
       const examples = order.subarray(first, first + batchSize);
       engine.enter(values, "run", { examples, start: 0, steps: values.T });
       engine.enterStates(undefined, "value");
       engine.forward(false);
-      const part = output.subarray(first * T * F, (first + examples.length) * T * F);
+      const part = output.data.subarray(first * T * F, (first + examples.length) * T * F);
       engine.leaveRows(part, engine.y, engine.outputRows, F, T);
     }
-    return tensor(output, shape);
+    return output;
   }
 
   /** Loss, and accuracy where targets are classes, over a data set. @throws TypeError, RangeError on wrong data */
@@ -346,11 +348,24 @@ export interface PredictOptions {
   readonly lengths?: readonly number[] | Int32Array;
   /** Examples that run at a time. Default 64. */
   readonly batchSize?: number;
+  /** Where the numbers of the outputs are to stand. Default a new array. */
+  readonly output?: Float32Array;
 }
 
 export interface StreamOptions {
   /** Sequences side by side. Default 1. */
   readonly batch?: number;
+}
+
+/** An output in the form that belongs to inputs, over the caller's array if there is one; zeros where nothing will come. */
+function emptyOutput(engine: Engine, inputs: Values, given: Float32Array | undefined): Tensor {
+  const { F, time, T } = outputForm(engine, inputs);
+  const shape = time === "vector" ? [inputs.B, F] : [inputs.B, T, F];
+  const size = sizeOf(shape);
+  if (given === undefined) return tensor(new Float32Array(size), shape);
+  expectOutput(given, size);
+  if (inputs.lengths) given.fill(0);
+  return tensor(given, shape);
 }
 
 /** A network as the file describes it: what is wrong with the description is the file's fault. */

@@ -1,8 +1,7 @@
-import type { Values } from "./data/values.ts";
+import { expectFinite, expectOutput, type Values } from "./data/values.ts";
 import type { Engine } from "./engine.ts";
 import { FormatError, type FormatErrorCode } from "./errors.ts";
-import { showShape } from "./tensor.ts";
-import { expectRange, expectType } from "./validate.ts";
+import { expectType, wrongRange } from "./validate.ts";
 
 /** First bytes of a snapshot: "unrolled state", version 1. */
 const MAGIC = 0x31535255;
@@ -22,18 +21,20 @@ export class Stream {
    */
   readonly state: Float32Array<ArrayBuffer>;
   readonly #engine: Engine;
-  readonly #x: Values & { data: Float32Array | Int32Array };
+  /** What the engine takes at each step; with numbers, `data` is the caller's array. */
+  readonly #x: { -readonly [K in keyof Values]: Values[K] };
+  readonly #tokens: Int32Array | undefined;
   readonly #output: Float32Array;
 
   constructor(engine: Engine, batch: number) {
     const { kind, size } = engine.input;
-    const tokens = kind === "tokens";
+    this.#tokens = kind === "tokens" ? new Int32Array(batch) : undefined;
     this.#engine = engine;
     this.batch = batch;
     this.state = new Float32Array(engine.stateSize(batch));
     this.#x = {
-      ...{ name: "x", B: batch, T: 1, F: tokens ? 1 : size, vector: true, lengths: undefined },
-      data: tokens ? new Int32Array(batch) : new Float32Array(batch * size),
+      ...{ name: "x", B: batch, T: 1, F: this.#tokens ? 1 : size, vector: true, lengths: undefined },
+      data: this.#tokens ?? new Float32Array(batch * size),
     };
     this.#output = new Float32Array(batch * engine.output.size);
   }
@@ -41,37 +42,41 @@ export class Stream {
   /**
    * One step for each sequence.
    * @param x (batch, features) numbers, or (batch) tokens; for one sequence a single token too
-   * @returns outputs (batch, outputs), in an array that the next step overwrites: copy what you keep
+   * @param output where to put the outputs (batch, outputs); without it, in an array that the next step overwrites
+   * @returns the outputs
    * @throws TypeError, RangeError on the wrong kind, size or value; the state is then as before
    */
-  step(x: Float32Array | Int32Array | number): Float32Array {
+  step(x: Float32Array | Int32Array | number, output: Float32Array = this.#output): Float32Array {
     const engine = this.#engine;
+    if (output !== this.#output) expectOutput(output, this.#output.length);
     this.#take(x);
     engine.enter(this.#x, "run");
     engine.enterStates(this.state, "value");
     engine.forward(false);
     engine.leaveStates(this.state, "value");
-    engine.leaveRows(this.#output, engine.y, engine.outputRows, engine.output.size, 1);
-    return this.#output;
+    engine.leaveRows(output, engine.y, engine.outputRows, engine.output.size, 1);
+    return output;
   }
 
-  /** Checks x and puts it in its place. */
+  /** Checks x and makes it what the engine takes. */
   #take(x: Float32Array | Int32Array | number): void {
-    const data = this.#x.data;
-    if (data instanceof Int32Array) {
-      const { size } = this.#engine.input;
-      if (typeof x === "number" && this.batch === 1) data[0] = expectToken(x, size);
-      else {
-        expectType(x instanceof Int32Array, "x", "an Int32Array of tokens", x);
-        expectRange(x.length === data.length, "x", `${data.length} tokens, one a sequence`, x);
-        for (let i = 0; i < x.length; i++) data[i] = expectToken(x[i]!, size);
-      }
+    const { size } = this.#engine.input;
+    const tokens = this.#tokens;
+    if (!tokens) {
+      expectType(x instanceof Float32Array, "x", "a Float32Array", x);
+      if (x.length !== this.batch * size)
+        throw wrongRange("x", `${this.batch * size} numbers, shape [batch, features]`, x);
+      this.#x.data = x;
+      expectFinite(this.#x, this.#engine.core);
       return;
     }
-    expectType(x instanceof Float32Array, "x", "a Float32Array", x);
-    expectRange(x.length === data.length, "x", `${data.length} numbers, shape [batch, features]`, x);
-    for (let i = 0; i < x.length; i++) if (!Number.isFinite(x[i])) throw notFinite(x, i, x.length / this.batch);
-    data.set(x);
+    if (typeof x === "number" && this.batch === 1) {
+      tokens[0] = expectToken(x, size);
+      return;
+    }
+    expectType(x instanceof Int32Array, "x", "an Int32Array of tokens", x);
+    if (x.length !== this.batch) throw wrongRange("x", `${this.batch} tokens, one a sequence`, x);
+    for (let i = 0; i < x.length; i++) tokens[i] = expectToken(x[i]!, size);
   }
 
   /** Back to a state of zeros. */
@@ -116,11 +121,6 @@ function readSnapshot(bytes: Uint8Array, batch: number, length: number): Float32
   const state = new Float32Array(copy.buffer, HEADER);
   if (!state.every(Number.isFinite)) throw fault("malformed", "the snapshot has numbers that are not finite");
   return state;
-}
-
-function notFinite(x: Float32Array, i: number, features: number): RangeError {
-  const place = showShape([Math.floor(i / features), i % features]);
-  return new RangeError(`"x" expected finite numbers, got ${x[i]!} at ${place}`);
 }
 
 function expectToken(token: number, size: number): number {

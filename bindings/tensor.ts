@@ -1,4 +1,4 @@
-import { expectInteger, expectRange, expectType } from "./validate.ts";
+import { expectInteger, expectType, wrongRange } from "./validate.ts";
 
 /** Numbers with a shape, row-major: the last dimension is contiguous. */
 export interface Tensor<D extends Float32Array | Int32Array = Float32Array> {
@@ -25,14 +25,20 @@ function checkSizes(prefix: string, data: unknown, shape: unknown): number[] {
   const isArray = data instanceof Float32Array || data instanceof Int32Array;
   expectType(isArray, `${prefix}data`, "a Float32Array or an Int32Array", data);
   expectType(Array.isArray(shape), `${prefix}shape`, "an array of sizes", shape);
-  const sizes = Array.from(shape, (size, i) => expectInteger(`${prefix}shape[${i}]`, size, 0));
-  const expected = `${sizeOf(sizes)} elements for shape ${showShape(sizes)}`;
-  expectRange(sizeOf(sizes) === data.length, `${prefix}data`, expected, data);
-  return sizes;
+  const sizes = (shape as unknown[]).slice();
+  for (let i = 0; i < sizes.length; i++) {
+    const size = sizes[i];
+    if (!(Number.isInteger(size) && (size as number) >= 0)) expectInteger(`${prefix}shape[${i}]`, size, 0);
+  }
+  const checked = sizes as number[];
+  if (sizeOf(checked) === data.length) return checked;
+  throw wrongRange(`${prefix}data`, `${sizeOf(checked)} elements for shape ${showShape(checked)}`, data);
 }
 
 export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+  let product = 1;
+  for (const size of shape) product *= size;
+  return product;
 }
 
 export function showShape(shape: readonly (number | string)[]): string {

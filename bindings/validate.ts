@@ -36,11 +36,11 @@ export function expectRange(condition: boolean, name: string, expected: string, 
 }
 
 export function expectInteger(name: string, value: unknown, low: number, high = LARGEST_INDEX): number {
+  if (Number.isInteger(value) && (value as number) >= low && (value as number) <= high) return value as number;
   expectType(typeof value === "number", name, "a number", value);
   const open = high === LARGEST_INDEX && !(value > high);
   const bound = open ? `an integer of at least ${low}` : `an integer from ${low} to ${high}`;
-  expectRange(Number.isInteger(value) && value >= low && value <= high, name, bound, value);
-  return value;
+  throw wrongRange(name, bound, value);
 }
 
 /** A finite number in [low, high], or [low, high) when `below`. */

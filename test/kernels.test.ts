@@ -84,10 +84,10 @@ function worstOf(got: Float32Array, expected: Float64Array, bound: Float64Array)
 
 // ----------------------------------------------------------------------------------------------------------- packing
 
-/** Panels of B (K, N) as assembly/pack.ts describes them: 16 columns at a time, then 8, then 4. */
+/** Panels of B (K, N) as assembly/pack.ts describes them: 16 columns at a time, the last of what is left. */
 function panelsOf(B: ArrayLike<number>, K: number, N: number): Float32Array {
   const panels: number[] = [];
-  const widthAt = (j: number): number => (N - j >= 16 ? 16 : N - j >= 8 ? 8 : 4);
+  const widthAt = (j: number): number => Math.min(16, N - j);
   for (let j = 0; j < N; j += widthAt(j)) {
     for (let k = 0; k < K; k++) for (let i = 0; i < widthAt(j); i++) panels.push(B[k * N + j + i]!);
   }
@@ -204,8 +204,8 @@ describe.each(addends)("matmul, addend: %s", (addend) => {
   test.each(depths)(
     "K = %i: within (K + 1)·2⁻²⁴·(|ci| + Σ|a·b|) of float64, and the bits of a plain loop in float32; nothing else written",
     (K) => {
-      for (const M of [1, 2, 3, 5]) {
-        for (const N of [4, 8, 12, 16, 20, 28, 36]) {
+      for (const M of [1, 2, 3, 5, 8]) {
+        for (const N of [4, 8, 12, 16, 20, 28, 32, 36, 48]) {
           const next = random(M * 1000 + N);
           const product: Product = { M, N, K, a: next(M * K), b: next(K * N), addend, ci: next(M * N) };
           const got = runMatmul(product, (M + N + K) % 2 === 0 ? 0 : 8);
@@ -297,13 +297,23 @@ interface Gradient {
   gap: number;
 }
 
-/** dW += dyᵀ·x with canaries in the padding of dy and x. */
-function runWeightGradient({ G, H, N, rows, gap }: Gradient, dW: Float32Array, dy: Float32Array, x: Float32Array) {
+/**
+ * dW += dyᵀ·x with canaries in the padding of dy and x; and as the second of two results the same again, of the first columns of
+ * x alone, N2 of them.
+ */
+function runWeightGradient(
+  { G, H, N, rows, gap }: Gradient,
+  dW: Float32Array,
+  dy: Float32Array,
+  x: Float32Array,
+  N2 = 0,
+) {
   const [ldy, ldx] = [G * padded(H) + gap, padded(N) + gap];
   const probe = new Core();
-  const scratchSize = probe.functions.weightGradientScratch(N);
-  const memory = new Memory(G * H * N + rows * (ldy + ldx) + scratchSize + 500);
+  const scratchSize = probe.functions.weightGradientScratch(G, H, N, N2);
+  const memory = new Memory(2 * G * H * N + rows * (ldy + ldx) + scratchSize + 500);
   const at = memory.place(dW.length, dW);
+  const at2 = memory.place(G * H * N2, filled(G * H * N2, 0));
   const atDy = memory.place(rows * ldy);
   for (let g = 0; g < G; g++) {
     const ofGate = dy.filter((_, k) => Math.floor((k % (G * H)) / H) === g);
@@ -314,9 +324,12 @@ function runWeightGradient({ G, H, N, rows, gap }: Gradient, dW: Float32Array, d
   const atX = memory.placeRows(x, rows, N, ldx);
   const scratch = memory.place(scratchSize);
   memory.mayWrite(at, 1, G * H * N);
+  memory.mayWrite(at2, 1, G * H * N2);
   memory.mayWrite(scratch, 1, scratchSize);
-  memory.run(() => memory.core.functions.weightGradient(at, atDy, ldy, atX, ldx, scratch, G, H, N, rows));
-  return memory.core.view(at, G * H * N).slice();
+  memory.run(() =>
+    memory.core.functions.weightGradient(at, atX, ldx, N, at2, atX, ldx, N2, atDy, ldy, scratch, G, H, rows),
+  );
+  return { first: memory.core.view(at, G * H * N).slice(), second: memory.core.view(at2, G * H * N2).slice() };
 }
 
 function plainWeightGradient({ G, H, N, rows }: Gradient, dW: Float32Array, dy: Float32Array, x: Float32Array) {
@@ -345,7 +358,7 @@ describe.each([1, 2, 3, 4, 8, 12, 16, 17, 20, 28, 36])("weightGradient to %i col
         const size = { G, H, N, rows, gap: (H + rows) % 2 === 0 ? 0 : 4 };
         const next = random(rows * 100 + N + H);
         const [dW, dy, x] = [next(G * H * N), next(rows * G * H), next(rows * N)];
-        const got = runWeightGradient(size, dW, dy, x);
+        const { first: got } = runWeightGradient(size, dW, dy, x);
         const absolute = [dW, dy, x].map((array) => array.map(Math.abs)) as [Float32Array, Float32Array, Float32Array];
         const bound = plainWeightGradient(size, ...absolute).map((m) => (rows + 2) * 2 ** -24 * m);
         expect(worstOf(got, plainWeightGradient(size, dW, dy, x), bound)).toBeLessThanOrEqual(1);
@@ -354,12 +367,33 @@ describe.each([1, 2, 3, 4, 8, 12, 16, 17, 20, 28, 36])("weightGradient to %i col
   );
 });
 
+test.each([
+  [16, 8],
+  [17, 5],
+  [20, 3],
+  [33, 32],
+])("weightGradient to %i columns, and to the first %i once more: the same bits", (N, N2) => {
+  for (const [G, H, rows] of [
+    [4, 8, 300],
+    [3, 5, 70],
+    [1, 17, 9],
+  ] as const) {
+    const next = random(N + H);
+    const [dy, x] = [next(rows * G * H), next(rows * N)];
+    const { first, second } = runWeightGradient({ G, H, N, rows, gap: 4 }, filled(G * H * N, 0), dy, x, N2);
+    expectSame(
+      second,
+      first.filter((_, k) => k % N < N2),
+    );
+  }
+});
+
 describe("weightGradient, special values", () => {
   const size: Gradient = { G: 1, H: 3, N: 17, rows: 4, gap: 0 };
   const gradient = (change: (dW: Float32Array, dy: Float32Array, x: Float32Array) => void): Float32Array => {
     const [dW, dy, x] = [filled(3 * 17, 0.5), filled(4 * 3, 1), filled(4 * 17, 0.25)];
     change(dW, dy, x);
-    return runWeightGradient(size, dW, dy, x);
+    return runWeightGradient(size, dW, dy, x).first;
   };
 
   test("NaN in dy reaches its row, in x its column, in dW its element", () => {

@@ -32,6 +32,13 @@ describe("steady state", () => {
   });
 });
 
+test("a training step of 32 examples leaves the views by which their rows are copied, and its report: at most 12 KB", async () => {
+  const spacious = ["--min-semi-space-size=128", "--max-semi-space-size=256"]; // no collection in between
+  const bytes = await measure<Record<string, number>>("train", ...spacious);
+  expect(Object.keys(bytes)).toEqual(["in order", "shuffled"]);
+  for (const used of Object.values(bytes)) expect(used).toBeLessThan(12 * 1024);
+});
+
 describe("many networks", () => {
   const data: TrainingData = { inputs: numbers([4, 3, 2]), targets: numbers([4, 3, 2], 2) };
   const options = { loss: meanSquaredError(), optimizer: adam(), batchSize: 2 };

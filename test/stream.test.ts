@@ -257,3 +257,41 @@ describe("snapshots that do not fit", () => {
     }
   });
 });
+
+describe("outputs into an array of the caller's", () => {
+  const { net, input, at } = setting([lstm(5), dense(3)], false, 2);
+
+  test("forward, predict and step put there what they would give, and give it back", () => {
+    const expected = net.forward(input).output.data;
+    const output = new Float32Array(2 * T * 3).fill(7);
+    expect(net.forward(input, { output }).output.data).toBe(output);
+    expect(output).toEqual(expected);
+    output.fill(7);
+    const predicted = net.predict(input, { output, batchSize: 1 });
+    expect(predicted.data).toBe(output);
+    expect(predicted.shape).toEqual([2, T, 3]);
+    expect(output).toEqual(expected);
+    const step = new Float32Array(6);
+    expect(net.stream({ batch: 2 }).step(at(0), step)).toBe(step);
+    expect(step).toEqual(net.stream({ batch: 2 }).step(at(0)));
+  });
+
+  test("beyond a sequence's length are zeros, whatever was there", () => {
+    const lengths = [T, 4];
+    const output = new Float32Array(2 * T * 3).fill(7);
+    net.forward(input, { lengths, output });
+    expect(output).toEqual(net.forward(input, { lengths }).output.data);
+    net.predict(input, { lengths, output: output.fill(7) });
+    expect(output).toEqual(net.predict(input, { lengths }).data);
+  });
+
+  test("one of another size or kind is refused, and nothing is done", () => {
+    const stream = net.stream({ batch: 2 });
+    const wrong = new Float32Array(5);
+    expect(() => net.forward(input, { output: wrong })).toThrow('"output" expected 54 numbers, got Float32Array(5)');
+    expect(() => net.predict(input, { output: wrong })).toThrow(RangeError);
+    expect(() => stream.step(at(0), wrong)).toThrow('"output" expected 6 numbers, got Float32Array(5)');
+    expect(() => stream.step(at(0), [] as never)).toThrow(TypeError);
+    expect(stream.state.every((x) => x === 0)).toBe(true);
+  });
+});

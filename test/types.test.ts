@@ -276,7 +276,9 @@ describe("what calls give and take", () => {
   });
 
   test("streams, files, generation, inspection", () => {
-    expectTypeOf<Stream["step"]>().toEqualTypeOf<(x: Float32Array | Int32Array | number) => Float32Array>();
+    expectTypeOf<Stream["step"]>().toEqualTypeOf<
+      (x: Float32Array | Int32Array | number, output?: Float32Array) => Float32Array
+    >();
     expectTypeOf<Stream["snapshot"]>().returns.toEqualTypeOf<Uint8Array<ArrayBuffer>>();
     expectTypeOf<Network["save"]>().returns.toEqualTypeOf<Uint8Array<ArrayBuffer>>();
     expectTypeOf<typeof Network.load>().returns.toEqualTypeOf<Network>();

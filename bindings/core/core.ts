@@ -8,6 +8,9 @@ export type CoreFunctions = typeof __AdaptedExports;
 /** A byte address in the core's memory; 0 stands for "none". */
 export type Pointer = number;
 
+const KEPT_VIEWS = 16;
+/** Floats at `visitors`. */
+const PIECE = 4096;
 const PAGE = 0x10000;
 const FOUR_GIGABYTES = 0x100000000;
 
@@ -21,12 +24,16 @@ export class Core {
   readonly functions: CoreFunctions;
   /** First address that is free. */
   readonly base: Pointer;
+  /** Where numbers are looked at before they are taken. */
+  readonly #visitors: Pointer;
   #f32: Float32Array<ArrayBuffer>;
   #i32: Int32Array<ArrayBuffer>;
+  readonly #views = new Map<Pointer, Float32Array>();
 
   constructor() {
     this.functions = instantiate();
     this.base = align(this.functions.heapBase.value);
+    this.#visitors = this.functions.visitors.value;
     this.#f32 = new Float32Array(this.#buffer);
     this.#i32 = new Int32Array(this.#buffer);
   }
@@ -52,12 +59,26 @@ export class Core {
     return this.#f32.subarray(at >>> 2, (at >>> 2) + n);
   }
 
-  /** Copies floats from an address on into `to`; small arrays without making a view, so that a stream leaves no garbage. */
+  /** Copies floats from an address on into `to`. The last few views are kept, so that a stream leaves no garbage. */
   read(at: Pointer, to: Float32Array): void {
-    const memory = this.#f32;
-    const start = at >>> 2;
-    if (to.length > 4096) to.set(memory.subarray(start, start + to.length));
-    else for (let i = 0; i < to.length; i++) to[i] = memory[start + i]!;
+    let view = this.#views.get(at);
+    if (view?.length !== to.length) {
+      view = this.view(at, to.length);
+      if (this.#views.size === KEPT_VIEWS) this.#views.clear();
+      this.#views.set(at, view);
+    }
+    to.set(view);
+  }
+
+  /** Whether no number is NaN or infinite: looked at in the core, a piece at a time, which takes a third of the time. */
+  isFinite(data: Float32Array): boolean {
+    const { firstNotFinite } = this.functions;
+    for (let from = 0; from < data.length; from += PIECE) {
+      const piece = data.length <= PIECE ? data : data.subarray(from, from + PIECE);
+      this.#f32.set(piece, this.#visitors >>> 2);
+      if (firstNotFinite(this.#visitors, piece.length) >= 0) return false;
+    }
+    return true;
   }
 
   /** Grows the memory so that addresses below `end` exist. */
@@ -75,6 +96,7 @@ export class Core {
     }
     this.#f32 = new Float32Array(this.#buffer);
     this.#i32 = new Int32Array(this.#buffer);
+    this.#views.clear();
   }
 }
 

@@ -40,7 +40,7 @@ export function readInputs(engine: Engine, inputs: unknown, lengths: unknown, na
     return values;
   }
   const values = withLengths(readFeatures(name, inputs, size, engine.inputTime), lengths);
-  expectFinite(values);
+  expectFinite(values, engine.core);
   return values;
 }
 
@@ -48,10 +48,10 @@ export function readInputs(engine: Engine, inputs: unknown, lengths: unknown, na
 export function outputForm(engine: Engine, inputs: Values): OutputForm {
   const { size: F, time, steps } = engine.output;
   if (time === "vector" || (time === "input" && inputs.vector)) {
-    return { F, time: "vector", T: 1, lengths: undefined, inputs };
+    return { F, time: "vector", T: 1, lengths: undefined, inputs, core: engine.core };
   }
   const lengths = steps === undefined ? inputs.lengths : undefined;
-  return { F, time: "sequence", T: steps ?? inputs.T, lengths, inputs };
+  return { F, time: "sequence", T: steps ?? inputs.T, lengths, inputs, core: engine.core };
 }
 
 export function readDataset(engine: Engine, loss: Loss, data: TrainingData, name = "data"): Dataset {

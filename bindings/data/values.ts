@@ -1,3 +1,4 @@
+import type { Core } from "../core/core.ts";
 import { expectTensor, isTensor, showShape, type Tensor } from "../tensor.ts";
 import { expectInteger, expectRange, expectType, show, wrongRange, wrongType } from "../validate.ts";
 
@@ -41,6 +42,7 @@ export interface OutputForm {
   /** Steps of each sequence; undefined when all are T. */
   readonly lengths: Int32Array | undefined;
   readonly inputs: Values;
+  readonly core: Core;
 }
 
 /** The shape that is expected, as a message shows it. */
@@ -105,12 +107,12 @@ function fromTensor(
   F: number,
   time: Time,
 ): Values<Float32Array> {
-  const expected = expectedShape(F, time);
   expectTensor(name, { data, shape });
-  expectType(data instanceof Float32Array, name, `a tensor of Float32Array, ${expected}`, data);
+  if (!(data instanceof Float32Array))
+    throw wrongType(name, `a tensor of Float32Array, ${expectedShape(F, time)}`, data);
   const vector = shape.length === 2 && time !== "sequence";
   const fits = (vector || (shape.length === 3 && time !== "vector")) && shape.at(-1) === F && data.length > 0;
-  if (!fits) throw new RangeError(`"${name}" expected ${expected}, got ${showShape(shape)}`);
+  if (!fits) throw new RangeError(`"${name}" expected ${expectedShape(F, time)}, got ${showShape(shape)}`);
   return { name, data, B: shape[0]!, T: vector ? 1 : shape[1]!, F, vector, lengths: undefined };
 }
 
@@ -119,12 +121,13 @@ function fromIndexTensor(
   { data, shape }: Tensor<Float32Array | Int32Array>,
   time: Time,
 ): Values<Int32Array> {
-  const expected = expectedShape(undefined, time);
   expectTensor(name, { data, shape });
-  expectType(data instanceof Int32Array, name, `a tensor of Int32Array, ${expected}`, data);
+  if (!(data instanceof Int32Array)) {
+    throw wrongType(name, `a tensor of Int32Array, ${expectedShape(undefined, time)}`, data);
+  }
   const vector = shape.length === 1 && time !== "sequence";
   const fits = (vector || (shape.length === 2 && time !== "vector")) && data.length > 0;
-  if (!fits) throw new RangeError(`"${name}" expected ${expected}, got ${showShape(shape)}`);
+  if (!fits) throw new RangeError(`"${name}" expected ${expectedShape(undefined, time)}, got ${showShape(shape)}`);
   return { name, data, B: shape[0]!, T: vector ? 1 : shape[1]!, F: 1, vector, lengths: undefined };
 }
 
@@ -230,16 +233,20 @@ export function findValue(values: Values, fails: (value: number) => boolean): nu
   return undefined;
 }
 
+/** Where a caller wants outputs: n numbers. */
+export function expectOutput(output: unknown, n: number): asserts output is Float32Array {
+  expectType(output instanceof Float32Array, "output", "a Float32Array", output);
+  expectRange(output.length === n, "output", `${n} numbers`, output);
+}
+
 /** @throws RangeError that names the place of the first value that is NaN or infinite, padding left out */
-export function expectFinite(values: Values): void {
+export function expectFinite(values: Values, core: Core): void {
   const { name, data, B, T, F, vector, lengths } = values;
+  if (data instanceof Int32Array || core.isFinite(data)) return;
   for (let b = 0; b < B; b++) {
     const start = b * T * F;
-    const end = start + (lengths?.[b] ?? T) * F;
-    let zero = 0;
-    for (let i = start; i < end; i++) zero += data[i]! * 0;
-    if (zero === 0) continue;
-    const at = data.subarray(start, end).findIndex((x) => !Number.isFinite(x));
+    const at = data.subarray(start, start + (lengths?.[b] ?? T) * F).findIndex((x) => !Number.isFinite(x));
+    if (at < 0) continue;
     const place = vector ? [b, at] : [b, Math.floor(at / F), at % F];
     throw new RangeError(`"${name}" expected finite numbers, got ${data[start + at]!} at ${showShape(place)}`);
   }

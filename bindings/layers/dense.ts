@@ -83,7 +83,7 @@ class Dense extends Layer {
   }
 
   override scratch(): number {
-    return this.core.functions.weightGradientScratch(this.input.size);
+    return this.core.functions.weightGradientScratch(1, this.output.size, this.input.size, 0);
   }
 
   override reserve(arena: Arena): void {

@@ -3,7 +3,6 @@ import { expectNumber, expectOptions } from "../validate.ts";
 import { withoutUndefined, type LayerType, type Rows, type StateBuffer } from "./layer.ts";
 import {
   checkRecurrent,
-  planState,
   Recurrent,
   recurrentOptionNames,
   stateBuffer,
@@ -58,7 +57,6 @@ class LstmCell extends Cell {
     super.plan(arena, rows, training);
     const P = padded(this.setting.H);
     const kept = training ? rows.N * P : P;
-    planState(this.c, arena, rows.B, training);
     this.activated = arena.floats(rows.N * GATES * P);
     this.cPrev = arena.floats(kept);
     this.tanhC = arena.floats(kept);

@@ -127,7 +127,6 @@ export abstract class Cell {
     const P = padded(this.setting.H);
     this.rows = rows;
     this.keep = training;
-    planState(this.h, arena, rows.B, training);
     this.y = arena.floats(rows.N * P);
     this.hPrev = arena.floats(training ? rows.N * P : P);
   }
@@ -172,13 +171,6 @@ export function stateBuffer({ suffix, H }: CellSetting, label: "h" | "c"): State
   return { label: label + suffix, units: H, value: 0, gradient: 0 };
 }
 
-/** Takes room for the value and, in training, the gradient of a state. */
-export function planState(state: StateBuffer, arena: Arena, B: number, training: boolean): void {
-  const n = B * padded(state.units);
-  state.value = arena.floats(n);
-  state.gradient = training ? arena.floats(n) : 0;
-}
-
 /** Starts one gate after another, each as a matrix (H, inputs). */
 function gateInitializer(core: Core, gates: number, H: number, inputs: number, fanIn: number, how: Initializer) {
   return (at: Pointer) => {
@@ -206,6 +198,7 @@ export class Recurrent extends Layer {
   readonly output: Shape;
   override readonly states: readonly StateBuffer[];
   readonly #levels: readonly Level[];
+  readonly #gates: number;
   readonly #H: number;
   readonly #dropout: number;
   #rows: Rows | undefined;
@@ -224,6 +217,7 @@ export class Recurrent extends Layer {
     const { core, shared } = build;
     const directions = bidirectional ? 2 : 1;
     const inputs = expectFeatures(build);
+    this.#gates = gates;
     this.#H = H;
     this.#dropout = description.dropout ?? 0;
     this.output = featureShape(build.input, H * directions, { time: "sequence", reverseFrom: H });
@@ -253,7 +247,8 @@ export class Recurrent extends Layer {
   }
 
   override scratch(): number {
-    return Math.max(...this.#levels.map(({ I }) => this.core.functions.weightGradientScratch(Math.max(I, this.#H))));
+    const sizeOf = this.core.functions.weightGradientScratch;
+    return Math.max(...this.#levels.map(({ I }) => sizeOf(this.#gates, this.#H, I, this.#H)));
   }
 
   override reserve(arena: Arena): void {

@@ -1,4 +1,4 @@
-/** Measures memory in a process of its own, started with --expose-gc: `memory.ts fit|ragged|stream` prints what it found. */
+/** Measures memory in a process of its own, started with --expose-gc: `memory.ts fit|ragged|stream|train` prints what it found. */
 
 import {
   adam,
@@ -73,25 +73,40 @@ function stream(): object {
   const x = numbers([3]).data;
   const wide = numbers([9]).data;
   return {
-    "a token": allocated(words.stream(), (stream, i) => stream.step(i % 9)),
-    "three tokens": allocated(words.stream({ batch: 3 }), (stream) => stream.step(token)),
-    "a vector": allocated(series.stream(), (stream) => stream.step(x)),
-    "three vectors": allocated(series.stream({ batch: 3 }), (stream) => stream.step(wide)),
+    "a token": allocatedBy(words.stream(), (stream, i) => stream.step(i % 9)),
+    "three tokens": allocatedBy(words.stream({ batch: 3 }), (stream) => stream.step(token)),
+    "a vector": allocatedBy(series.stream(), (stream) => stream.step(x)),
+    "three vectors": allocatedBy(series.stream({ batch: 3 }), (stream) => stream.step(wide)),
   };
 }
 
+function allocatedBy(stream: Stream, step: (stream: Stream, i: number) => Float32Array): number {
+  return allocated(10_000, (i) => step(stream, i));
+}
+
+/** Bytes allocated by a training step, in the order of the data and shuffled. */
+function train(): object {
+  const layers = [lstm(16), last(), dense(2)];
+  const data = { inputs: numbers([64, 5, 4]), targets: numbers([64, 2]) };
+  const bytes = (shuffle: boolean) => {
+    const net = new Network({ input: { features: 4 }, layers });
+    const options = { loss: meanSquaredError(), optimizer: adam(), epochs: Infinity, batchSize: 32, clipNorm: 1 };
+    const trainer = net.train(data, { ...options, shuffle });
+    return allocated(2000, () => trainer.next().value) / 2000;
+  };
+  return { "in order": bytes(false), shuffled: bytes(true) };
+}
+
 /** The least of several rounds: in the others the compiler was at work. */
-function allocated(stream: Stream, step: (stream: Stream, i: number) => Float32Array): number {
+function allocated(steps: number, step: (i: number) => object | undefined): number {
   const rounds = Array.from({ length: 8 }, () => {
     used();
     const before = process.memoryUsage().heapUsed;
-    let sum = 0;
-    for (let i = 0; i < 10_000; i++) sum += step(stream, i)[0]!;
-    if (!Number.isFinite(sum)) throw new Error("the outputs are not finite");
+    for (let i = 0; i < steps; i++) if (!step(i)) throw new Error("there is no result");
     return process.memoryUsage().heapUsed - before;
   });
   return Math.min(...rounds);
 }
 
-const modes: Readonly<Record<string, () => unknown>> = { fit, stream, ragged };
+const modes: Readonly<Record<string, () => unknown>> = { fit, stream, ragged, train };
 console.log(JSON.stringify(await modes[process.argv[2] ?? ""]!()));
