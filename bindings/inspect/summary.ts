@@ -1,10 +1,9 @@
 import type { EngineConfig } from "../build.ts";
 import type { Engine } from "../engine.ts";
 
-const number = new Intl.NumberFormat("en-US");
-
 /** A table of the layers: name, what comes out, number of parameters. */
 export function summary(engine: Engine, { input }: EngineConfig): string {
+  const number = new Intl.NumberFormat("en-US"); // made here: it takes milliseconds
   const inputText = "tokens" in input ? `tokens below ${input.tokens}` : `${input.features} features`;
   const rows = engine.layers.map(({ name, output }, i) => {
     const own = engine.parameters.filter(({ layer }) => layer === i);
