@@ -21,8 +21,15 @@ const print = (text) => console.log(text);
 async function measureMode({ mode, only, quick }, processor) {
   if (mode === "sizes") return (await import("./sizes.js")).runSizes(quick, processor, print);
   if (mode === "profile") return (await import("./profile.js")).runProfile(select(only ?? "W4/lstm/128"), print);
+  if (mode === "kernels") return kernels(quick, processor);
   if (mode === "scaling") return scaling(quick, processor);
   return runSuite(select(only), processor, quick ? paces.quick : paces.full, print);
+}
+
+/** @param {boolean} quick @param {Processor} processor */
+async function kernels(quick, processor) {
+  const { runKernels } = await import("./kernels.js");
+  return runKernels(readFileSync(new URL("dist/core.wasm", root)), quick, processor, print);
 }
 
 /** @param {boolean} quick @param {Processor} processor */

@@ -10,6 +10,7 @@ export const usage = `npm run bench -- [options]
 ${common}
   --sizes              the share of P over hidden sizes 1 to 300, training and streaming, and the dips in it
   --scaling            time and memory over steps, batch, hidden size and layers; draws docs/scaling.svg
+  --kernels            matrix products and activations alone
   --profile            where the time of a training step goes: of W4/lstm/128, or of those of --only`;
 
 export const browserUsage = `npm run bench:browser -- [options]
@@ -17,7 +18,7 @@ export const browserUsage = `npm run bench:browser -- [options]
 ${common}`;
 
 /** @typedef {{ only: string | undefined, json: string | undefined, quick: boolean }} CommonOptions */
-/** @typedef {CommonOptions & { mode: "workloads" | "sizes" | "scaling" | "profile" | "help" }} Options */
+/** @typedef {CommonOptions & { mode: "workloads" | "sizes" | "scaling" | "kernels" | "profile" | "help" }} Options */
 
 const flag = /** @type {const} */ ({ type: "boolean", default: false });
 const text = /** @type {const} */ ({ type: "string" });
@@ -30,9 +31,20 @@ const text = /** @type {const} */ ({ type: "string" });
 export function readOptions(args) {
   const { values } = parseArgs({
     args,
-    options: { only: text, json: text, quick: flag, sizes: flag, scaling: flag, profile: flag, help: flag },
+    options: {
+      only: text,
+      json: text,
+      quick: flag,
+      sizes: flag,
+      scaling: flag,
+      kernels: flag,
+      profile: flag,
+      help: flag,
+    },
   });
-  const modes = /** @type {const} */ (["help", "sizes", "scaling", "profile"]).filter((mode) => values[mode]);
+  const modes = /** @type {const} */ (["help", "sizes", "scaling", "kernels", "profile"]).filter(
+    (mode) => values[mode],
+  );
   if (modes.length > 1) throw new RangeError(`--${modes.join(" and --")}: one at a time`);
   const { only, json, quick } = values;
   return { only, json, quick, mode: modes[0] ?? "workloads" };

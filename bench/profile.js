@@ -19,7 +19,7 @@ const PROFILED_MS = 3000;
  */
 const kinds = {
   "matrix products": ["matmul/"],
-  packing: ["matmul/weightGradient", "pack/"],
+  packing: ["matmul/weightGradient", "matmul/packPanels", "pack/"],
   "cells, activations": ["lstm/", "gru/", "elman/", "activation/", "math/"],
   "sums for biases": ["gates/", "vector/columnSum"],
   loss: ["loss/"],
