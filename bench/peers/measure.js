@@ -1,8 +1,9 @@
 /**
  * How long a call takes, in a process of its own: warm-up, then samples of many calls each, then their median.
  *
- * A sample in which the process had less than 95 % of a core is dropped and taken again: somebody else was running. Where
- * too few are left, the time the process had its core for counts instead of the time that passed.
+ * A sample in which the process had less than 95 % of a core, or before or after which the processor did not do what it can,
+ * is dropped and taken again: somebody else was running. Where too few are left, all count, by the time the process had its
+ * core for instead of the time that passed.
  */
 
 /**
@@ -11,12 +12,13 @@
  * @property {number} sample ms, at least; one sample is as many calls as that takes
  * @property {number} samples at most
  * @property {number} limit ms for all samples, if there are three by then
+ * @property {number} patience ms for all samples, if there are fewer than five good ones
  */
 
 /** @type {Record<string, Effort>} */
 export const efforts = {
-  full: { warmUp: 300, sample: 4, samples: 31, limit: 450 },
-  quick: { warmUp: 200, sample: 4, samples: 15, limit: 200 },
+  full: { warmUp: 300, sample: 4, samples: 31, limit: 450, patience: 6000 },
+  quick: { warmUp: 200, sample: 4, samples: 15, limit: 200, patience: 200 },
 };
 
 /** Of calls that take this many ms two samples are enough. */
@@ -29,20 +31,26 @@ const CLEAN = 0.95;
 /**
  * @param {() => unknown} call sync or async
  * @param {Effort} effort
+ * @param {() => boolean} isCalm whether the processor does what it can
  * @returns {Promise<Timing>}
  */
-export async function measure(call, { warmUp, sample, samples, limit }) {
+export async function measure(call, { warmUp, sample, samples, limit, patience }, isCalm) {
   const typical = await warm(call, warmUp);
   const calls = Math.max(1, Math.ceil(sample / typical));
   /** @type {Sample[]} */
   const taken = [];
   const clean = () => taken.filter((one) => one.clean);
   const start = performance.now();
-  while (clean().length < samples && taken.length < 2 * samples) {
-    if (taken.length >= (typical > SLOW ? 2 : 3) && performance.now() - start > limit) break;
-    taken.push(await take(call, calls));
+  const enough = typical > SLOW ? 2 : 5;
+  while (clean().length < samples) {
+    const spent = performance.now() - start;
+    if (clean().length >= enough && spent > limit) break;
+    if (taken.length >= enough && spent > patience) break;
+    const wasCalm = isCalm();
+    const one = await take(call, calls);
+    taken.push({ ...one, clean: one.clean && wasCalm && isCalm() });
   }
-  const contended = clean().length < Math.min(5, taken.length);
+  const contended = clean().length < enough;
   const ms = median(contended ? taken.map((one) => one.cpu) : clean().map((one) => one.ms));
   return { ms, samples: taken.length, dropped: taken.length - clean().length, contended };
 }

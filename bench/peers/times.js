@@ -22,7 +22,10 @@ import { workloads } from "./workloads.js";
  * @property {import("./measure.js").Timing[]} processes
  */
 
-/** @typedef {{ rounds: number, effort: string, peers: string[], only: string[] }} Plan */
+/**
+ * `fastest`: what the loops of the processor take, which a process needs to know whether it has a core of its own.
+ * @typedef {{ rounds: number, effort: string, peers: string[], only: string[], fastest: object }} Plan
+ */
 
 const TOLERANCE = 1e-4;
 const TIMEOUT = 300_000;
@@ -52,7 +55,7 @@ export async function* rows(plan, report) {
  * @param {Workload} workload
  * @param {(progress: string) => void} report
  */
-async function interleaved({ peers, rounds, effort }, workload, report) {
+async function interleaved({ peers, rounds, effort, fastest }, workload, report) {
   /** @type {Record<string, Result[]>} */
   const results = Object.fromEntries(peers.map((peer) => [peer, []]));
   for (let round = 0; round < rounds; round++) {
@@ -60,7 +63,9 @@ async function interleaved({ peers, rounds, effort }, workload, report) {
       const peer = peers[(i + round) % peers.length];
       if (round > 0 && !results[peer][0].timing) continue; // it cannot, or fails
       report(`${workload.id}: ${peer}, process ${round + 1} of ${rounds}`);
-      results[peer].push(await inProcess([peer, workload.id, effort, round === 0 ? "check" : ""]));
+      results[peer].push(
+        await inProcess([peer, workload.id, effort, JSON.stringify(fastest), round === 0 ? "check" : ""]),
+      );
     }
   }
   return results;

@@ -1,7 +1,9 @@
 /**
  * One process: one peer, one workload, one measurement, sent to the parent.
- * node worker.js PEER WORKLOAD EFFORT [check]
+ * node worker.js PEER WORKLOAD EFFORT FASTEST [check]; FASTEST: what the loops of the processor take, as JSON
  */
+import { readFileSync } from "node:fs";
+import { Processor } from "../processor.js";
 import { efforts, measure } from "./measure.js";
 import { Lacks, peers } from "./peers/index.js";
 import { workloads } from "./workloads.js";
@@ -21,7 +23,8 @@ import { workloads } from "./workloads.js";
  * @property {readonly string[]} [notes]
  */
 
-const [name, id, effort, check] = process.argv.slice(2);
+const [name, id, effort, fastest, check] = process.argv.slice(2);
+const processor = new Processor(readFileSync(new URL("../../build/peak.wasm", import.meta.url)), JSON.parse(fastest));
 process.send?.(await run(), () => process.exit());
 
 /** @returns {Promise<Result>} */
@@ -40,7 +43,7 @@ async function run() {
       const before = { ...workload, reset: /** @type {const} */ ("before") };
       Object.assign(outputs, { before: await firstOutput(await setup(before), before) });
     }
-    const timing = await measure(job.call, efforts[effort]);
+    const timing = await measure(job.call, efforts[effort], () => processor.isCalm());
     const { times = 1, reset = "after", differs, notes } = job;
     timing.ms *= times;
     return { timing, outputs, partial: times > 1, reset, differs, notes };
