@@ -70,12 +70,13 @@ const publicOnly = {
 /**
  * Writes the licences of the packages bundled into a file next to it.
  * @param {string} fileName
+ * @param {readonly string[]} compiled packages that are in it in another form
  * @returns {Plugin}
  */
-const licenses = (fileName) => ({
+const licenses = (fileName, compiled = []) => ({
   name: "licenses",
   generateBundle(_options, bundle) {
-    const bundled = new Set();
+    const bundled = new Set(compiled.map((name) => join(root, "node_modules", name)));
     for (const output of Object.values(bundle)) {
       for (const id of output.type === "chunk" ? Object.keys(output.modules) : []) {
         const match = /.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id.replaceAll("\\", "/"));
@@ -93,12 +94,12 @@ const licenses = (fileName) => ({
 /** @param {string} directory */
 function licenseOf(directory) {
   const { name, version, license } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
-  const source = name === "@assemblyscript/loader" ? join(directory, "../../assemblyscript") : directory;
-  const files = readdirSync(source).filter((file) => /^(licen[cs]e|notice)/i.test(file));
+  const files = readdirSync(directory).filter((file) => /^(licen[cs]e|notice)/i.test(file));
   if (files.length === 0) throw new Error(`${name} has no licence file`);
-  return [`${name} ${version} (${license})\n`, ...files.map((file) => readFileSync(join(source, file), "utf8"))].join(
-    "\n",
-  );
+  return [
+    `${name} ${version} (${license})\n`,
+    ...files.map((file) => readFileSync(join(directory, file), "utf8")),
+  ].join("\n");
 }
 
 const typescript = () => esbuild({ target: "es2022", tsconfig: false, loaders: { ".json": "json" } });
@@ -109,12 +110,16 @@ export default [
   {
     input: library,
     output: { file: "dist/index.js", format: "es", sourcemap: true },
-    plugins: [copyCore, nodeResolve(), typescript(), licenses("index.licenses.txt")],
+    plugins: [copyCore, nodeResolve(), typescript(), licenses("index.licenses.txt", ["assemblyscript"])],
     watch,
   },
   {
     input: library,
-    output: { file: "dist/workerd.js", format: "es", sourcemap: true },
+    // One for each way in which a host names a compiled module.
+    output: [
+      { file: "dist/workerd.js", format: "es", sourcemap: true },
+      { file: "dist/edge-light.js", format: "es", sourcemap: true, paths: { "./core.wasm": "./core.wasm?module" } },
+    ],
     plugins: [redirect(moduleFromBytes, { id: moduleFromImport }), wasmBeside, nodeResolve(), typescript()],
     watch,
   },

@@ -207,13 +207,18 @@ export class Engine {
     else sizes.fill(B);
   }
 
+  /** Whether rows stand as the caller's do, so that they need no detour. */
+  #standsAsGiven(rows: Rows, F: number): boolean {
+    if (rows.T === 1 && rows.B === 1) return true;
+    return !this.#lengths && F === padded(F) && (rows.T === 1 || rows.B === 1);
+  }
+
   /** The caller's values, or the selected part of them, as rows at an address. */
   #enterValues(to: Pointer, values: Values, rows: Rows, selection?: Selection): void {
     const { enterRows, enterWords } = this.core.functions;
     const { data, F } = values;
     const memory = data instanceof Int32Array ? this.core.i32 : this.core.f32;
-    // Rows that stand as the caller's do need no detour.
-    const direct = !this.#lengths && F === padded(F) && (rows.T === 1 || rows.B === 1);
+    const direct = this.#standsAsGiven(rows, F);
     const at = (direct ? to : this.#staging) >>> 2;
     copySelected(memory, at, values, rows.T, selection);
     if (direct) return;
@@ -242,11 +247,14 @@ export class Engine {
       else zero(first[which], this.stateSize(B));
       return;
     }
-    if (flat) this.core.f32.set(flat, this.#staging >>> 2);
+    if (!flat) {
+      for (const state of this.states) zero(state[which], B * padded(state.units));
+      return;
+    }
+    this.core.f32.set(flat, this.#staging >>> 2);
     let from = this.#staging;
     for (const state of this.states) {
-      if (flat) enterState(state[which], from, this.#order, B, state.units);
-      else zero(state[which], B * padded(state.units));
+      enterState(state[which], from, this.#order, B, state.units);
       from += B * state.units * 4;
     }
   }
@@ -291,7 +299,7 @@ export class Engine {
   /** The output, or any rows as wide, into (B, T, F): T may be longer than the batch, what is beyond a sequence is left. */
   leaveRows(to: Float32Array, from: Pointer, rows: Rows, F: number, T: number): void {
     const { leaveRows } = this.core.functions;
-    const direct = !this.#lengths && F === padded(F) && (rows.T === 1 || rows.B === 1);
+    const direct = this.#standsAsGiven(rows, F);
     if (!direct) {
       if (this.#lengths) this.core.functions.zero(this.#staging, rows.B * rows.T * F);
       leaveRows(this.#staging, from, this.#order, rows.batchSizes, rows.T, F);

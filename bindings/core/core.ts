@@ -1,4 +1,3 @@
-import { instantiateSync } from "@assemblyscript/loader";
 import type { __AdaptedExports } from "../../build/core.js";
 import { coreModule } from "./module.ts";
 
@@ -102,7 +101,7 @@ export class Core {
 
 function instantiate(): CoreFunctions {
   try {
-    return instantiateSync<CoreFunctions>(coreModule).exports;
+    return new WebAssembly.Instance(coreModule).exports as unknown as CoreFunctions; // it imports nothing
   } catch (cause) {
     if (cause instanceof RangeError) {
       throw new RangeError("no memory for another network: let go of networks that are no longer used", { cause });

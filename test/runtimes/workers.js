@@ -1,0 +1,92 @@
+// The runtimes that take no bytes: the core comes as a module that the host has compiled.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+/** @import { Result } from "./runtimes.js" */
+/** @import { Plugin } from "esbuild" */
+
+/** @param {string} tools node_modules @param {string} name */
+async function load(tools, name) {
+  const require = createRequire(join(tools, "index.js"));
+  return {
+    module: await import(pathToFileURL(require.resolve(name)).href),
+    version: require(`${name}/package.json`).version,
+  };
+}
+
+/** The file that a condition of the package's exports names. @param {string} folder @param {"workerd" | "edge-light"} condition */
+function entry(folder, condition) {
+  const directory = join(folder, "node_modules/unrolled");
+  const { exports } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+  return join(directory, exports["."][condition]);
+}
+
+const worker = `
+import * as library from "./unrolled.js";
+import { run } from "./program.js";
+export default { fetch: async () => Response.json(await run(library)) };
+`;
+
+/** @type {(tools: string, folder: string) => Promise<Result>} */
+export async function workerd(tools, folder) {
+  const { module, version } = await load(tools, "miniflare");
+  const path = entry(folder, "workerd");
+  const miniflare = new module.Miniflare({
+    cf: false,
+    compatibilityDate: "2026-04-20",
+    modules: [
+      { type: "ESModule", path: "worker.js", contents: worker },
+      { type: "ESModule", path: "program.js", contents: readFileSync(join(folder, "program.js"), "utf8") },
+      { type: "ESModule", path: "unrolled.js", contents: readFileSync(path, "utf8") },
+      { type: "CompiledWasm", path: "core.wasm", contents: readFileSync(join(path, "../core.wasm")) },
+    ],
+  });
+  try {
+    const response = await miniflare.dispatchFetch("http://localhost/");
+    if (!response.ok) throw new Error((await response.text()).split("\n")[0]);
+    return { version: `miniflare ${version}`, outcome: await response.json() };
+  } finally {
+    await miniflare.dispose();
+  }
+}
+
+/** Sends the import of the core to a module that the host has put there. @type {Plugin} */
+const hostModule = {
+  name: "host-module",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\.wasm\?module$/ }, () => ({ path: "core", namespace: "host" }));
+    onLoad({ filter: /.*/, namespace: "host" }, () => ({ contents: "export default globalThis.compiledCore;" }));
+  },
+};
+
+/** A virtual machine that refuses bytes, as the edge does. @type {(tools: string, folder: string) => Promise<Result>} */
+export async function edgeLight(tools, folder) {
+  const { module, version } = await load(tools, "@edge-runtime/vm");
+  const path = entry(folder, "edge-light");
+  const { outputFiles } = await build({
+    stdin: { contents: 'export * as library from "unrolled"; export { run } from "./program.js";', resolveDir: folder },
+    ...{
+      bundle: true,
+      write: false,
+      format: "iife",
+      globalName: "bundle",
+      conditions: ["edge-light"],
+      logLevel: "error",
+    },
+    plugins: [hostModule],
+  });
+  const compiledCore = new WebAssembly.Module(readFileSync(join(path, "../core.wasm")));
+  const vm = new module.EdgeVM({
+    codeGeneration: { strings: false, wasm: false },
+    extend: (/** @type {object} */ context) => Object.assign(context, { compiledCore }),
+  });
+  const refused = vm.evaluate(
+    "try { new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0])); false } catch { true }",
+  );
+  if (refused !== true) throw new Error("this virtual machine takes bytes, so it proves nothing");
+  vm.evaluate(outputFiles[0]?.text ?? "");
+  return { version: `@edge-runtime/vm ${version}`, outcome: await vm.evaluate("bundle.run(bundle.library)") };
+}
