@@ -9,7 +9,7 @@ import * as esbuild from "esbuild";
 import { rollup, VERSION as rollupVersion } from "rollup";
 import * as vite from "vite";
 import { chromium } from "../runtimes/browsers.js";
-import { installPackage, line, readExpected } from "../runtimes/package.js";
+import { installPackage, readExpected, report } from "../runtimes/package.js";
 
 /** @import { Outcome } from "../runtimes/package.js" */
 
@@ -97,21 +97,15 @@ async function main() {
   let failures = 0;
   try {
     for (const [k, { title, version, build, target }] of bundlers().entries()) {
-      const started = performance.now();
-      let [verdict, hash] = ["same", ""];
-      try {
+      const outcome = await report(title, expected, async () => {
         const entry = join(folder, `app-${target}.js`);
         writeFileSync(entry, target === "node" ? serverApp : app);
         const out = join(folder, `out-${k}`);
         mkdirSync(out);
         const file = await build(entry, out);
-        hash = (await (target === "node" ? inNode(file) : inChromium(file, out))).sha256;
-        if (hash !== expected.sha256) verdict = "DIFFERS";
-      } catch (error) {
-        verdict = `FAILED: ${error instanceof Error ? error.message : String(error)}`;
-      }
-      if (verdict !== "same") failures++;
-      console.log(line(title, version, hash, performance.now() - started, verdict));
+        return { version, outcome: target === "node" ? inNode(file) : await inChromium(file, out) };
+      });
+      if (!outcome) failures++;
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -28,8 +28,34 @@ export function installPackage() {
   return folder;
 }
 
-/** A line of the table. @type {(title: string, version: string, hash: string, ms: number, verdict: string) => string} */
-export function line(title, version, hash, ms, verdict) {
-  const seconds = (ms / 1000).toFixed(1).padStart(6);
-  return `${title.padEnd(14)} ${version.slice(0, 22).padEnd(22)} ${hash.slice(0, 16).padEnd(16)} ${seconds} s  ${verdict}`;
+/**
+ * Runs the program somewhere and prints a line of the table.
+ * @param {string} title
+ * @param {Outcome | undefined} expected undefined: whatever comes
+ * @param {() => Promise<{ version: string, outcome: Outcome }>} run
+ * @returns {Promise<Outcome | undefined>} undefined if it failed or differs
+ */
+export async function report(title, expected, run) {
+  const started = performance.now();
+  /** @type {(version: string, hash: string, verdict: string) => void} */
+  const print = (version, hash, verdict) => {
+    const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(6);
+    const cells = [title.padEnd(15), version.slice(0, 22).padEnd(22), hash.slice(0, 16).padEnd(16)];
+    console.log(`${cells.join(" ")} ${seconds} s  ${verdict}`);
+  };
+  try {
+    const { version, outcome } = await run();
+    const same = expected === undefined || outcome.sha256 === expected.sha256;
+    print(version, outcome.sha256, same ? "same" : `DIFFERS: ${differences(outcome, expected)}`);
+    return same ? outcome : undefined;
+  } catch (error) {
+    print("", "", `FAILED: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+/** The parts that are not as expected. @param {Outcome} outcome @param {Outcome} expected */
+function differences({ parts }, expected) {
+  const wrong = parts.filter(({ sha256 }, k) => sha256 !== expected.parts[k]?.sha256);
+  return wrong.map(({ name }) => name).join("; ");
 }

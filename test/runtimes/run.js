@@ -2,7 +2,7 @@
 // expected.json. `--only node20,chromium` picks some, `--update` writes a new expected.json.
 import { rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { expectedFile, installPackage, line, readExpected } from "./package.js";
+import { expectedFile, installPackage, readExpected, report } from "./package.js";
 import { runtimes } from "./runtimes.js";
 
 /** @import { Outcome } from "./package.js" */
@@ -19,12 +19,6 @@ function selected() {
   return names;
 }
 
-/** The parts that are not as expected. @param {Outcome} outcome @param {Outcome} expected */
-function differences({ parts }, expected) {
-  const wrong = parts.filter(({ sha256 }, k) => sha256 !== expected.parts[k]?.sha256);
-  return wrong.map(({ name }) => name).join("; ");
-}
-
 async function main() {
   const names = selected();
   const folder = installPackage();
@@ -34,20 +28,9 @@ async function main() {
   try {
     for (const name of names) {
       const { title, run } = runtimes[/** @type {keyof typeof runtimes} */ (name)];
-      const started = performance.now();
-      let [verdict, hash] = ["same", ""];
-      let version = "";
-      try {
-        const result = await run(folder);
-        version = result.version;
-        hash = result.outcome.sha256;
-        expected ??= result.outcome;
-        if (hash !== expected.sha256) verdict = `DIFFERS: ${differences(result.outcome, expected)}`;
-      } catch (error) {
-        verdict = `FAILED: ${error instanceof Error ? error.message : String(error)}`;
-      }
-      if (verdict !== "same") failures++;
-      console.log(line(title, version, hash, performance.now() - started, verdict));
+      const outcome = await report(title, expected, () => run(folder));
+      expected ??= outcome;
+      if (!outcome) failures++;
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
