@@ -1,5 +1,5 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import commonjs from "@rollup/plugin-commonjs";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import { dts } from "rollup-plugin-dts";
@@ -7,8 +7,9 @@ import esbuild from "rollup-plugin-esbuild";
 
 const root = import.meta.dirname;
 const library = join(root, "bindings/index.ts");
-const moduleFromBytes = join(root, "bindings/core/module.ts");
-const moduleFromImport = join(root, "bindings/core/module.workerd.ts");
+const runOnly = join(root, "bindings/run.ts");
+const coreModule = join(root, "bindings/core/module.ts");
+const initializer = join(root, "bindings/initializer.ts");
 
 /** @typedef {import("rollup").Plugin} Plugin */
 
@@ -28,20 +29,20 @@ const redirect = (from, to) => ({
 });
 
 /**
- * Leaves the import of the core in the output, beside which core.wasm lies.
+ * Leaves the import of a core in the output, beside which it lies.
  * @type {Plugin}
  */
 const wasmBeside = {
   name: "wasm-beside",
-  resolveId: (source) => (source.endsWith(".wasm") ? { id: "./core.wasm", external: true } : null),
+  resolveId: (source) => (source.endsWith(".wasm") ? { id: `./${basename(source)}`, external: true } : null),
 };
 
 /** @type {Plugin} */
-const copyCore = {
-  name: "copy-core",
+const copyCores = {
+  name: "copy-cores",
   buildStart() {
     mkdirSync("dist", { recursive: true });
-    copyFileSync("build/core.wasm", "dist/core.wasm");
+    for (const file of ["core.wasm", "run.wasm"]) copyFileSync(`build/${file}`, `dist/${file}`);
   },
 };
 
@@ -102,33 +103,107 @@ function licenseOf(directory) {
   ].join("\n");
 }
 
-const typescript = () => esbuild({ target: "es2022", tsconfig: false, loaders: { ".json": "json" } });
+/** Methods by which networks learn. */
+const learning = new Set([
+  ...[
+    "backward",
+    "backwardBoth",
+    "enterOutputGradient",
+    "enterTargets",
+    "gradient",
+    "packBackward",
+    "packHiddenRows",
+    "permutation",
+  ],
+  ...["randomState", "reserveSlots", "scratch", "slot", "zeroGradients"],
+]);
+
+/**
+ * Leaves out of classes what only learning needs: bundlers cannot drop methods.
+ * @type {Plugin}
+ */
+const withoutLearning = {
+  name: "without-learning",
+  transform(code) {
+    let kept = code;
+    for (const { start, end, name } of methodsOf(this.parse(code)).reverse()) {
+      if (learning.has(name)) kept = kept.slice(0, start) + kept.slice(end);
+    }
+    return { code: kept, map: null };
+  },
+};
+
+/**
+ * The methods of the classes that a module declares, from its first to its last.
+ * @param {import("estree").Program} program
+ */
+function methodsOf(program) {
+  return program.body.flatMap((statement) => {
+    const declared = statement.type === "ExportNamedDeclaration" ? statement.declaration : statement;
+    if (declared?.type !== "ClassDeclaration") return [];
+    return declared.body.body.flatMap((member) => {
+      if (member.type !== "MethodDefinition" || !("name" in member.key)) return [];
+      const { start, end } = /** @type {{ start: number, end: number }} */ (/** @type {unknown} */ (member));
+      return [{ start, end, name: member.key.name }];
+    });
+  });
+}
+
+const typescript = () => esbuild({ target: "es2022", tsconfig: false, charset: "utf8", loaders: { ".json": "json" } });
 const watch = { exclude: "dist/**" };
+
+/**
+ * The outputs of one entry.
+ * @param {string} input
+ * @param {string} name of the files
+ * @param {string} core which core it has
+ * @param {string} suffix of the files for hosts that refuse to compile bytes
+ * @returns {import("rollup").RollupOptions[]}
+ */
+function entry(input, name, core, suffix) {
+  const moduleOf = (/** @type {string} */ kind) => ({ id: join(root, `bindings/core/module${kind}.ts`) });
+  const kind = core === "core" ? "" : `.${core}`;
+  const source = [
+    ...(core === "run" ? [redirect(initializer, { id: join(root, "bindings/initializer.run.ts") })] : []),
+    nodeResolve(),
+    typescript(),
+    ...(core === "run" ? [withoutLearning] : []),
+  ];
+  return [
+    {
+      input,
+      output: { file: `dist/${name}.js`, format: "es", sourcemap: true },
+      plugins: [
+        copyCores,
+        redirect(coreModule, moduleOf(kind)),
+        ...source,
+        licenses(`${name}.licenses.txt`, ["assemblyscript"]),
+      ],
+      watch,
+    },
+    {
+      input,
+      // One for each way in which a host names a compiled module.
+      output: [
+        { file: `dist/${suffix}workerd.js`, format: "es", sourcemap: true },
+        {
+          file: `dist/${suffix}edge-light.js`,
+          format: "es",
+          sourcemap: true,
+          paths: { [`./${core}.wasm`]: `./${core}.wasm?module` },
+        },
+      ],
+      plugins: [redirect(coreModule, moduleOf(`${kind}.workerd`)), wasmBeside, ...source],
+      watch,
+    },
+    { input, output: { file: `dist/${name}.d.ts`, format: "es" }, plugins: [wasmBeside, dts()], watch },
+  ];
+}
 
 /** @type {import("rollup").RollupOptions[]} */
 export default [
-  {
-    input: library,
-    output: { file: "dist/index.js", format: "es", sourcemap: true },
-    plugins: [copyCore, nodeResolve(), typescript(), licenses("index.licenses.txt", ["assemblyscript"])],
-    watch,
-  },
-  {
-    input: library,
-    // One for each way in which a host names a compiled module.
-    output: [
-      { file: "dist/workerd.js", format: "es", sourcemap: true },
-      { file: "dist/edge-light.js", format: "es", sourcemap: true, paths: { "./core.wasm": "./core.wasm?module" } },
-    ],
-    plugins: [redirect(moduleFromBytes, { id: moduleFromImport }), wasmBeside, nodeResolve(), typescript()],
-    watch,
-  },
-  {
-    input: library,
-    output: { file: "dist/index.d.ts", format: "es" },
-    plugins: [wasmBeside, dts()],
-    watch,
-  },
+  ...entry(library, "index", "core", ""),
+  ...entry(runOnly, "run", "run", "run."),
   {
     input: join(root, "bindings/cli/index.ts"),
     output: { file: "dist/cli.js", format: "es", banner: "#!/usr/bin/env node" },

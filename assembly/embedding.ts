@@ -20,9 +20,3 @@ export function embeddingBackward(dw: usize, dy: usize, tokens: usize, N: i32, E
     for (; i < E; i++) store<f32>(to + bytes(i), load<f32>(to + bytes(i)) + load<f32>(dy + bytes(i)));
   }
 }
-
-/** Place of the first of n tokens that is not in [0, V), −1 if all are. */
-export function firstOutside(tokens: usize, n: i32, V: i32): i32 {
-  for (let i = 0; i < n; i++) if (load<u32>(tokens + bytes(i)) >= <u32>V) return i;
-  return -1;
-}

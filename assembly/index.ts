@@ -1,5 +1,5 @@
-// The core: pointers, sizes and f32, nothing managed. This file is the ABI and holds re-exports only; names of exports do
-// not clash because each begins with its concept.
+// The core: pointers, sizes and f32, nothing managed. This file and run.ts are the ABI and hold re-exports only; names of
+// exports do not clash because each begins with its concept.
 //
 // Symbols, used everywhere:
 //   B T I H O   batch, time, input, hidden, output sizes, in elements, never bytes
@@ -11,41 +11,19 @@
 //               is carried within a pass are overwritten.
 // Parameters of a function stand in the order: written, read, sizes.
 
-/** First byte that is free for the caller. */
-export const heapBase: usize = __heap_base;
-
+export * from "./run";
 export { expArray, sigmoidArray, tanhArray } from "./math";
-export {
-  normalArray,
-  permutation,
-  randomSeed,
-  randomState,
-  randomStateSize,
-  uniform,
-  uniformArray,
-} from "./random";
-export { clampArray, firstNotFinite, multiply, scale, sumSquares, visitors, zero } from "./vector";
-export { packBias, packRows, packTransposed } from "./pack";
+export { normalArray, permutation, randomState, randomStateSize, uniformArray } from "./random";
+export { clampArray, multiply, scale, sumSquares } from "./vector";
+export { packRows } from "./pack";
 export { matmul, weightGradient, weightGradientScratch } from "./matmul";
-export {
-  copyColumns,
-  enterRows,
-  enterState,
-  enterWords,
-  lastBackward,
-  lastForward,
-  leaveRows,
-  leaveState,
-  repeatBackward,
-  repeatForward,
-  takeColumns,
-} from "./sequence";
-export { activationBackward, activationForward } from "./activation";
-export { denseBackward, denseForward } from "./dense";
-export { elmanBackward, elmanForward } from "./elman";
-export { lstmBackward, lstmForward } from "./lstm";
-export { gruBackward, gruForward } from "./gru";
-export { embeddingBackward, embeddingForward, firstOutside } from "./embedding";
+export { lastBackward, repeatBackward, takeColumns } from "./sequence";
+export { activationBackward } from "./activation";
+export { denseBackward } from "./dense";
+export { elmanBackward } from "./elman";
+export { lstmBackward } from "./lstm";
+export { gruBackward } from "./gru";
+export { embeddingBackward } from "./embedding";
 export { dropoutForward } from "./dropout";
 export {
   binaryCrossEntropy,
@@ -54,6 +32,5 @@ export {
   crossEntropySoft,
   crossEntropyWeight,
   meanSquaredError,
-  softmaxTemperature,
 } from "./loss";
 export { adagradStep, adamStep, rmspropStep, sgdStep } from "./optimizer";

@@ -22,6 +22,7 @@ export interface Selection {
  * workspace is fixed until the number of slots changes; the workspace is planned anew when the shape of the batch changes.
  */
 export class Engine {
+  readonly config: EngineConfig;
   readonly core = new Core();
   readonly layers: readonly Layer[];
   readonly parameters: readonly ParameterBlock[];
@@ -65,6 +66,7 @@ export class Engine {
    * @param check sees each parameter before any memory is taken, and may refuse
    */
   constructor(config: EngineConfig, check?: (parameter: ParameterBlock) => void) {
+    this.config = config;
     const parameters: ParameterBlock[] = [];
     const { input, layers, output, inputTime } = buildLayers(config, this.core, this.#shared, (parameter) => {
       check?.(parameter);

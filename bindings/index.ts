@@ -31,12 +31,9 @@ export {
   type BackwardOptions,
   type BackwardResult,
   type ForwardOptions,
-  type ForwardResult,
-  type PredictOptions,
-  type StateInfo,
   type StepOptions,
-  type StreamOptions,
 } from "./network.ts";
+export type { ForwardResult, Model, PredictOptions, RunOptions, StateInfo, StreamOptions } from "./model.ts";
 export type { NetworkConfig } from "./config.ts";
 export type { Parameter } from "./parameter.ts";
 export type { Stream } from "./stream.ts";

@@ -1,62 +1,22 @@
 import type { Pointer } from "./core/core.ts";
+import type { NetworkConfig } from "./config.ts";
 import { outputForm, readInputs, type TrainingData } from "./data/dataset.ts";
-import { inOrder } from "./data/batches.ts";
-import {
-  expectFinite,
-  expectOutput,
-  matchTo,
-  readFeatures,
-  type FeatureInput,
-  type Input,
-  type Values,
-} from "./data/values.ts";
-import { normalizeConfig, type NetworkConfig } from "./config.ts";
-import { Engine } from "./engine.ts";
-import { Parameter } from "./parameter.ts";
-import { FormatError } from "./errors.ts";
+import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input, type Values } from "./data/values.ts";
+import type { Engine } from "./engine.ts";
 import { evaluate, runLoss, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
 import { summary } from "./inspect/summary.ts";
-import {
-  checkTensor,
-  checkTensors,
-  expectNoMore,
-  fillParameters,
-  readModel,
-  writeModel,
-  type ModelFile,
-} from "./io/model.ts";
+import { writeModel, type ModelFile } from "./io/model.ts";
 import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
+import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
 import { normalizeOptimizer, OptimizerState, type Optimizer } from "./optimizer.ts";
-import { Stream } from "./stream.ts";
 import { sizeOf, tensor, type Tensor } from "./tensor.ts";
 import { clipGradients, Trainer, type TrainOptions } from "./train.ts";
-import {
-  expectBoolean,
-  expectInteger,
-  expectNumber,
-  expectOptions,
-  expectPositive,
-  expectRange,
-  expectType,
-} from "./validate.ts";
+import { expectBoolean, expectNumber, expectOptions, expectPositive, expectRange, expectType } from "./validate.ts";
 
-export interface ForwardOptions {
-  /** Initial states, flat as `Network.states` lists them. Default zeros. */
-  readonly state?: Float32Array;
-  /** Length of each sequence where the input is padded. */
-  readonly lengths?: readonly number[] | Int32Array;
+export interface ForwardOptions extends RunOptions {
   /** Keep what backward needs, and let dropout act. Default false. */
   readonly training?: boolean;
-  /** Where the numbers of the output are to stand. Default a new array. */
-  readonly output?: Float32Array;
-}
-
-export interface ForwardResult {
-  /** [batch, time, outputs], or [batch, outputs] where there is no time; zeros beyond a sequence's length. */
-  readonly output: Tensor;
-  /** Final states, flat as `Network.states` lists them: each sequence's at its own end. */
-  readonly state: Float32Array;
 }
 
 export interface BackwardOptions {
@@ -76,22 +36,8 @@ export interface StepOptions {
   readonly learningRate?: number;
 }
 
-/** One state in the flat arrays of states: (batch, units). */
-export interface StateInfo {
-  /** "lstm.h_l0", "lstm.c_l0" … */
-  readonly name: string;
-  readonly units: number;
-}
-
 /** A network of layers: it runs, learns, streams and is saved. All calls but `fit` are synchronous. */
-export class Network {
-  readonly config: Required<NetworkConfig>;
-  /** All parameters, layer by layer. */
-  readonly parameters: readonly Parameter[];
-  /** The states in the order of the flat arrays, each (batch, units): of each layer h_l0, h_l0_reverse, h_l1 …, then c. */
-  readonly states: readonly StateInfo[];
-  /** Texts that `save` keeps beside the network: a tokenizer as JSON, a scaler, a note. */
-  readonly metadata: Record<string, string> = {};
+export class Network extends Model {
   readonly #engine: Engine;
   readonly #optimizer: OptimizerState;
   /** The input of the last forward pass. */
@@ -105,16 +51,10 @@ export class Network {
    * @throws TypeError, RangeError when the layers do not fit together, or for a wrong option
    */
   constructor(config: NetworkConfig, file?: ModelFile) {
-    this.config = normalizeConfig(config);
-    const engine = new Engine(this.config, file && ((parameter) => checkTensor(parameter, file)));
-    if (file) {
-      expectNoMore(engine.parameters, file);
-      fillParameters(engine, file);
-    }
+    const engine = openEngine(config, file);
+    super(config, file, engine);
     this.#engine = engine;
     this.#optimizer = new OptimizerState(engine);
-    this.parameters = Object.freeze(engine.parameters.map((block) => new Parameter(engine, block)));
-    this.states = Object.freeze(engine.states.map(({ name, units }) => Object.freeze({ name, units })));
   }
 
   /**
@@ -122,11 +62,8 @@ export class Network {
    * network beside it.
    * @throws FormatError when the file is damaged or does not fit
    */
-  static load(bytes: Uint8Array | ArrayBuffer, config?: NetworkConfig): Network {
-    const file = readModel(bytes);
-    const net = config === undefined ? fromDescription(file) : new Network(config, file);
-    Object.assign(net.metadata, file.metadata);
-    return net;
+  static override load(bytes: Uint8Array | ArrayBuffer, config?: NetworkConfig): Network {
+    return load(bytes, config, (description, file) => new Network(description, file));
   }
 
   /** The network as the bytes of a safetensors file with PyTorch's names and shapes, the description in its metadata. */
@@ -135,46 +72,18 @@ export class Network {
   }
 
   /**
-   * Takes over the weights of a safetensors file with the same tensors.
-   * @throws FormatError when the file is damaged or does not fit; the weights are then as before
-   */
-  loadParameters(bytes: Uint8Array | ArrayBuffer): void {
-    const file = readModel(bytes);
-    checkTensors(this.#engine.parameters, file);
-    fillParameters(this.#engine, file);
-  }
-
-  /** The parameter of a name. @throws RangeError when there is none */
-  parameter(name: string): Parameter {
-    const found = this.parameters.find((parameter) => parameter.name === name);
-    if (found) return found;
-    throw new RangeError(
-      `there is no parameter "${name}"; there are ${this.parameters.map((one) => one.name).join(", ")}`,
-    );
-  }
-
-  /**
    * Runs a batch.
    * @param input [batch, time, features] numbers or [batch, time] tokens, as the network's `input` says
    * @throws TypeError, RangeError on the wrong kind, shape or value
    */
-  forward(input: Input, options: ForwardOptions = {}): ForwardResult {
+  override forward(input: Input, options: ForwardOptions = {}): ForwardResult {
     expectOptions("forward", options, ["state", "lengths", "training", "output"]);
-    const { state, lengths, training = false } = options;
-    const engine = this.#engine;
-    const values = readInputs(engine, input, lengths, "input");
-    if (state !== undefined) expectState("state", state, engine.stateSize(values.B));
-    const output = emptyOutput(engine, values, options.output);
-    engine.enter(values, expectBoolean("training", training) ? "train" : "run");
-    engine.enterStates(state, "value");
-    engine.forward(training);
+    const { training = false } = options;
+    const values = readInputs(this.#engine, input, options.lengths, "input");
+    const result = runForward(this.#engine, values, options, expectBoolean("training", training));
     this.#input = values;
     this.#hasLoss = false;
-    const finalState = new Float32Array(engine.stateSize(values.B));
-    engine.leaveStates(finalState, "value");
-    const { F, T } = outputForm(engine, values);
-    engine.leaveRows(output.data, engine.y, engine.outputRows, F, T);
-    return { output, state: finalState };
+    return result;
   }
 
   /**
@@ -266,30 +175,6 @@ export class Network {
     this.#optimizer.step(checked, expectNumber("learningRate", learningRate, 0));
   }
 
-  /**
-   * Outputs for any number of examples, in batches.
-   * @returns [examples, time, outputs], or [examples, outputs] where there is no time; zeros beyond a sequence's length
-   */
-  predict(inputs: Input, options: PredictOptions = {}): Tensor {
-    expectOptions("predict", options, ["lengths", "batchSize", "output"]);
-    const { lengths, batchSize = 64 } = options;
-    expectInteger("batchSize", batchSize, 1);
-    const engine = this.#engine;
-    const values = readInputs(engine, inputs, lengths);
-    const { F, T } = outputForm(engine, values);
-    const output = emptyOutput(engine, values, options.output);
-    const order = inOrder(values.B);
-    for (let first = 0; first < values.B; first += batchSize) {
-      const examples = order.subarray(first, first + batchSize);
-      engine.enter(values, "run", { examples, start: 0, steps: values.T });
-      engine.enterStates(undefined, "value");
-      engine.forward(false);
-      const part = output.data.subarray(first * T * F, (first + examples.length) * T * F);
-      engine.leaveRows(part, engine.y, engine.outputRows, F, T);
-    }
-    return output;
-  }
-
   /** Loss, and accuracy where targets are classes, over a data set. @throws TypeError, RangeError on wrong data */
   evaluate(data: TrainingData, options: EvaluateOptions): Evaluation {
     return evaluate(this.#engine, data, options);
@@ -311,21 +196,6 @@ export class Network {
     return fit(this.#engine, this, this.#optimizer, data, options);
   }
 
-  /**
-   * A stream: one step at a time, the state carried.
-   * @throws TypeError when the network cannot go one step at a time: a bidirectional layer needs the end first
-   */
-  stream(options: StreamOptions = {}): Stream {
-    expectOptions("stream", options, ["batch"]);
-    const { batch = 1 } = options;
-    for (const layer of this.config.layers) {
-      if (layer.type === "repeat") throw new TypeError("stream: repeat() makes many steps of one");
-      const backwards = "bidirectional" in layer && layer.bidirectional;
-      if (backwards) throw new TypeError("stream: a bidirectional layer needs the end first: use forward()");
-    }
-    return new Stream(this.#engine, expectInteger("batch", batch, 1));
-  }
-
   /** State of the random generator, 64 bytes: dropout and the order of examples depend on it. A copy; may be set. */
   get randomState(): Uint8Array {
     return this.#engine.randomState.slice();
@@ -341,51 +211,4 @@ export class Network {
   summary(): string {
     return summary(this.#engine, this.config);
   }
-}
-
-export interface PredictOptions {
-  /** Length of each sequence where the inputs are padded. */
-  readonly lengths?: readonly number[] | Int32Array;
-  /** Examples that run at a time. Default 64. */
-  readonly batchSize?: number;
-  /** Where the numbers of the outputs are to stand. Default a new array. */
-  readonly output?: Float32Array;
-}
-
-export interface StreamOptions {
-  /** Sequences side by side. Default 1. */
-  readonly batch?: number;
-}
-
-/** An output in the form that belongs to inputs, over the caller's array if there is one; zeros where nothing will come. */
-function emptyOutput(engine: Engine, inputs: Values, given: Float32Array | undefined): Tensor {
-  const { F, time, T } = outputForm(engine, inputs);
-  const shape = time === "vector" ? [inputs.B, F] : [inputs.B, T, F];
-  const size = sizeOf(shape);
-  if (given === undefined) return tensor(new Float32Array(size), shape);
-  expectOutput(given, size);
-  if (inputs.lengths) given.fill(0);
-  return tensor(given, shape);
-}
-
-/** A network as the file describes it: what is wrong with the description is the file's fault. */
-function fromDescription(file: ModelFile): Network {
-  if (file.description === undefined) {
-    throw new FormatError("mismatch", "the file has no description of its network: give one as the second argument");
-  }
-  try {
-    return new Network(file.description as NetworkConfig, file);
-  } catch (error) {
-    // One with a cause is the runtime's, which is out of memory.
-    const isWrong = (error instanceof TypeError || error instanceof RangeError) && error.cause === undefined;
-    if (!isWrong) throw error;
-    throw new FormatError("malformed", `the file's description of the network is wrong: ${error.message}`);
-  }
-}
-
-function expectState(name: string, state: unknown, size: number): void {
-  expectType(state instanceof Float32Array, name, "a Float32Array", state);
-  expectRange(state.length === size, name, `${size} numbers, those of Network.states for this batch`, state);
-  const at = state.findIndex((x) => !Number.isFinite(x));
-  if (at >= 0) throw new RangeError(`"${name}" expected finite numbers, got ${state[at]!} at [${at}]`);
 }

@@ -12,7 +12,7 @@ export interface SampleOptions {
   readonly seed?: number;
 }
 
-export const sampleOptionNames = ["temperature", "topK", "topP", "seed"];
+const sampleOptionNames = ["temperature", "topK", "topP", "seed"];
 
 /** Draws indices from logits, by a generator of its own: the same seed and logits give the same indices everywhere. */
 export class Sampler {

@@ -356,7 +356,7 @@ describe("files with a wrong description", () => {
       "a deep version",
       forged(same, `{"version":${"[".repeat(1e5)}${"]".repeat(1e5)}}`),
       "unsupported",
-      /has version \[an array\]/,
+      /has version \[an array of 1\]/,
     ],
     ["no version", forged(same, { input: { features: 2 }, layers: [] }), "unsupported", /has version undefined/],
     ["no layers", described({}), "malformed", /"layers" expected an array of layers, got undefined/],

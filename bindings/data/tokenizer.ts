@@ -1,7 +1,8 @@
 /** Text to tokens and back: a tokenizer numbers the symbols (characters or words) of its vocabulary from 0. */
 
 import { FormatError, type FormatErrorCode } from "../errors.ts";
-import { isObject, show } from "../io/json.ts";
+import { isObject } from "../io/json.ts";
+import { show } from "../validate.ts";
 
 const UNKNOWN_WORD = "<unk>";
 

@@ -1,7 +1,8 @@
 import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
 import { slotCount, type Optimizer, type OptimizerState } from "../optimizer.ts";
-import { isObject, show } from "./json.ts";
+import { show } from "../validate.ts";
+import { isObject } from "./json.ts";
 import {
   checkTensors,
   fillParameters,

@@ -1,6 +1,7 @@
 /** JSON out of files that nobody vouches for. */
 
 import { FormatError } from "../errors.ts";
+import { show } from "../validate.ts";
 
 const CURE = "The file is damaged or of another format: write or download it again.";
 
@@ -60,17 +61,4 @@ function addName(what: string, names: Set<string> | undefined, literal: string):
 /** Whether a value out of JSON.parse is an object (and no array). */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A value out of JSON.parse on one short line, at most one array deep: a file may nest deeper than the stack. */
-export function show(value: unknown): string {
-  if (!Array.isArray(value)) return showItem(value);
-  return `[${value.slice(0, 8).map(showItem).join(", ")}${value.length > 8 ? ", …" : ""}]`;
-}
-
-function showItem(value: unknown): string {
-  if (Array.isArray(value)) return "an array";
-  if (isObject(value)) return "an object";
-  if (typeof value !== "string") return String(value);
-  return value.length > 80 ? `${JSON.stringify(value.slice(0, 80))}…` : JSON.stringify(value);
 }

@@ -3,8 +3,8 @@ import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
 import type { ParameterBlock } from "../layers/layer.ts";
 import { showShape } from "../tensor.ts";
-import { expectRange } from "../validate.ts";
-import { isObject, show } from "./json.ts";
+import { expectRange, show } from "../validate.ts";
+import { isObject } from "./json.ts";
 import { float32Of, readSafetensors, writeSafetensors, type RawTensor, type Safetensors } from "./safetensors.ts";
 
 /** Keys of the metadata under which a file keeps the description of its network and, in a checkpoint, its training. */

@@ -8,7 +8,8 @@
  */
 
 import { FormatError, type FormatErrorCode } from "../errors.ts";
-import { isObject, parseMembers, show } from "./json.ts";
+import { show } from "../validate.ts";
+import { isObject, parseMembers } from "./json.ts";
 
 /** Bits of one element, for every dtype of the format. */
 const BITS = {
@@ -143,7 +144,7 @@ function asBytes(bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
   const cure = "Read the file as bytes, without a text encoding.";
-  throw new TypeError(`"bytes" expected a Uint8Array or an ArrayBuffer, got ${kindOf(bytes)}. ${cure}`);
+  throw new TypeError(`"bytes" expected a Uint8Array or an ArrayBuffer, got ${show(bytes)}. ${cure}`);
 }
 
 function headerLength(file: Uint8Array): number {
@@ -256,14 +257,14 @@ function checkMetadata(metadata: Readonly<Record<string, unknown>>): void {
 
 function requireText(what: string, value: unknown): void {
   const expected = `"${what}" expected a string`;
-  if (typeof value !== "string") throw new TypeError(`${expected}, got ${kindOf(value)}. Turn it into a string.`);
+  if (typeof value !== "string") throw new TypeError(`${expected}, got ${show(value)}. Turn it into a string.`);
   if (!isText(value)) throw new RangeError(`${expected} of whole characters, got half a surrogate pair. Remove it.`);
 }
 
 function checkTensor(name: string, { dtype, shape, bytes }: RawTensor): void {
   const what = `tensor ${show(name)} expected`;
   const view = "Wrap a typed array a: new Uint8Array(a.buffer, a.byteOffset, a.byteLength).";
-  if (!isBytes(bytes)) throw new TypeError(`${what} bytes in a Uint8Array, got ${kindOf(bytes)}. ${view}`);
+  if (!isBytes(bytes)) throw new TypeError(`${what} bytes in a Uint8Array, got ${show(bytes)}. ${view}`);
   if (!isDtype(dtype)) throw new RangeError(`${what} dtype ${DTYPES}, got ${show(dtype)}. Convert it.`);
   if (!isShape(shape)) throw new RangeError(`${what} ${SHAPE}, got ${show(shape)}. Pass an array of sizes.`);
   const size = bytesOf(dtype, shape);
@@ -305,8 +306,4 @@ function bytesOf(dtype: Dtype, shape: readonly number[]): number {
 
 function fault(code: FormatErrorCode, what: string, expected: string, got: string, cure = DAMAGED): FormatError {
   return new FormatError(code, `safetensors: ${what} expected ${expected}, got ${got}. ${cure}`);
-}
-
-function kindOf(value: unknown): string {
-  return Object.prototype.toString.call(value).slice(8, -1);
 }

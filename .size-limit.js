@@ -1,0 +1,34 @@
+// Sizes of apps as a bundler makes them from the package, and of the core. A KB is 1,024 bytes.
+const KB = 1024;
+
+/**
+ * @param {string} name
+ * @param {string} path
+ * @param {number} gzip KB
+ * @param {number} brotli KB
+ */
+const compressed = (name, path, gzip, brotli, how = {}) => [
+  { name: `${name}, gzip`, path, gzip: true, limit: `${gzip * KB} B`, ...how },
+  { name: `${name}, brotli`, path, limit: `${brotli * KB} B`, ...how },
+];
+
+/** @type {typeof compressed} */
+const app = (name, file, gzip, brotli) =>
+  compressed(name, `test/size/${file}`, gzip, brotli, {
+    modifyEsbuildConfig: (/** @type {object} */ config) => ({ ...config, format: "esm" }),
+  });
+
+export default [
+  ...app("an app that runs an LSTM", "run.js", 20, 18),
+  ...app("an app that trains an LSTM", "train.js", 35, 31),
+  ...app("a page that cuts text into tokens", "text.js", 2, 2),
+  ...app("everything", "everything.js", 39, 34),
+  {
+    name: "core.wasm",
+    path: "dist/core.wasm",
+    brotli: false,
+    limit: `${24 * KB} B`,
+    disablePlugins: ["@size-limit/esbuild"],
+  },
+  ...compressed("core.wasm", "dist/core.wasm", 10, 9, { disablePlugins: ["@size-limit/esbuild"] }),
+];

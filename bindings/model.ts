@@ -1,0 +1,218 @@
+import { inOrder } from "./data/batches.ts";
+import { outputForm, readInputs } from "./data/dataset.ts";
+import { expectOutput, type Input, type Values } from "./data/values.ts";
+import { normalizeConfig, type NetworkConfig } from "./config.ts";
+import { Engine } from "./engine.ts";
+import { FormatError } from "./errors.ts";
+import { checkTensor, checkTensors, expectNoMore, fillParameters, readModel, type ModelFile } from "./io/model.ts";
+import { Parameter } from "./parameter.ts";
+import { Stream } from "./stream.ts";
+import { sizeOf, tensor, type Tensor } from "./tensor.ts";
+import { expectInteger, expectOptions, expectRange, expectType } from "./validate.ts";
+
+export interface RunOptions {
+  /** Initial states, flat as `Network.states` lists them. Default zeros. */
+  readonly state?: Float32Array;
+  /** Length of each sequence where the input is padded. */
+  readonly lengths?: readonly number[] | Int32Array;
+  /** Where the numbers of the output are to stand. Default a new array. */
+  readonly output?: Float32Array;
+}
+
+export interface ForwardResult {
+  /** [batch, time, outputs], or [batch, outputs] where there is no time; zeros beyond a sequence's length. */
+  readonly output: Tensor;
+  /** Final states, flat as `Network.states` lists them: each sequence's at its own end. */
+  readonly state: Float32Array;
+}
+
+export interface PredictOptions {
+  /** Length of each sequence where the inputs are padded. */
+  readonly lengths?: readonly number[] | Int32Array;
+  /** Examples that run at a time. Default 64. */
+  readonly batchSize?: number;
+  /** Where the numbers of the outputs are to stand. Default a new array. */
+  readonly output?: Float32Array;
+}
+
+export interface StreamOptions {
+  /** Sequences side by side. Default 1. */
+  readonly batch?: number;
+}
+
+/** One state in the flat arrays of states: (batch, units). */
+export interface StateInfo {
+  /** "lstm.h_l0", "lstm.c_l0" … */
+  readonly name: string;
+  readonly units: number;
+}
+
+/** A network of layers that runs and streams: all of it in `unrolled/run`, and what a Network that learns begins with. */
+export class Model {
+  readonly config: Required<NetworkConfig>;
+  /** All parameters, layer by layer. */
+  readonly parameters: readonly Parameter[];
+  /** The states in the order of the flat arrays, each (batch, units): of each layer h_l0, h_l0_reverse, h_l1 …, then c. */
+  readonly states: readonly StateInfo[];
+  /** Texts that are kept beside the network in its file: a tokenizer as JSON, a scaler, a note. */
+  readonly metadata: Record<string, string> = {};
+  readonly #engine: Engine;
+
+  /**
+   * Builds a network with random weights.
+   * @param file for `load`: the weights instead
+   * @throws TypeError, RangeError when the layers do not fit together, or for a wrong option
+   */
+  constructor(config: NetworkConfig, file?: ModelFile, engine = openEngine(config, file)) {
+    this.#engine = engine;
+    this.config = engine.config;
+    this.parameters = Object.freeze(engine.parameters.map((block) => new Parameter(engine, block)));
+    this.states = Object.freeze(engine.states.map(({ name, units }) => Object.freeze({ name, units })));
+    Object.assign(this.metadata, file?.metadata);
+  }
+
+  /**
+   * A network from the bytes of a safetensors file: one that a network has saved, or any other, such as PyTorch's, with a
+   * description of the network beside it.
+   * @throws FormatError when the file is damaged or does not fit
+   */
+  static load(bytes: Uint8Array | ArrayBuffer, config?: NetworkConfig): Model {
+    return load(bytes, config, (description, file) => new Model(description, file));
+  }
+
+  /**
+   * Takes over the weights of a safetensors file with the same tensors.
+   * @throws FormatError when the file is damaged or does not fit; the weights are then as before
+   */
+  loadParameters(bytes: Uint8Array | ArrayBuffer): void {
+    const file = readModel(bytes);
+    checkTensors(this.#engine.parameters, file);
+    fillParameters(this.#engine, file);
+  }
+
+  /** The parameter of a name. @throws RangeError when there is none */
+  parameter(name: string): Parameter {
+    const found = this.parameters.find((parameter) => parameter.name === name);
+    if (found) return found;
+    throw new RangeError(
+      `there is no parameter "${name}"; there are ${this.parameters.map((one) => one.name).join(", ")}`,
+    );
+  }
+
+  /**
+   * Runs a batch.
+   * @param input [batch, time, features] numbers or [batch, time] tokens, as the network's `input` says
+   * @throws TypeError, RangeError on the wrong kind, shape or value
+   */
+  forward(input: Input, options: RunOptions = {}): ForwardResult {
+    expectOptions("forward", options, ["state", "lengths", "output"]);
+    const values = readInputs(this.#engine, input, options.lengths, "input");
+    return runForward(this.#engine, values, options, false);
+  }
+
+  /**
+   * Outputs for any number of examples, in batches.
+   * @returns [examples, time, outputs], or [examples, outputs] where there is no time; zeros beyond a sequence's length
+   */
+  predict(inputs: Input, options: PredictOptions = {}): Tensor {
+    expectOptions("predict", options, ["lengths", "batchSize", "output"]);
+    const { lengths, batchSize = 64 } = options;
+    expectInteger("batchSize", batchSize, 1);
+    const engine = this.#engine;
+    const values = readInputs(engine, inputs, lengths);
+    const { F, T } = outputForm(engine, values);
+    const output = emptyOutput(engine, values, options.output);
+    const order = inOrder(values.B);
+    for (let first = 0; first < values.B; first += batchSize) {
+      const examples = order.subarray(first, first + batchSize);
+      engine.enter(values, "run", { examples, start: 0, steps: values.T });
+      engine.enterStates(undefined, "value");
+      engine.forward(false);
+      const part = output.data.subarray(first * T * F, (first + examples.length) * T * F);
+      engine.leaveRows(part, engine.y, engine.outputRows, F, T);
+    }
+    return output;
+  }
+
+  /**
+   * A stream: one step at a time, the state carried.
+   * @throws TypeError when the network cannot go one step at a time: a bidirectional layer needs the end first
+   */
+  stream(options: StreamOptions = {}): Stream {
+    expectOptions("stream", options, ["batch"]);
+    const { batch = 1 } = options;
+    for (const layer of this.config.layers) {
+      if (layer.type === "repeat") throw new TypeError("stream: repeat() makes many steps of one");
+      const backwards = "bidirectional" in layer && layer.bidirectional;
+      if (backwards) throw new TypeError("stream: a bidirectional layer needs the end first: use forward()");
+    }
+    return new Stream(this.#engine, expectInteger("batch", batch, 1));
+  }
+}
+
+/** An engine with random weights, or with those of a file. */
+export function openEngine(config: NetworkConfig, file: ModelFile | undefined): Engine {
+  const engine = new Engine(normalizeConfig(config), file && ((parameter) => checkTensor(parameter, file)));
+  if (!file) return engine;
+  expectNoMore(engine.parameters, file);
+  fillParameters(engine, file);
+  return engine;
+}
+
+/** A network from a file: what is wrong with the description in it is the file's fault. */
+export function load<M>(
+  bytes: Uint8Array | ArrayBuffer,
+  config: NetworkConfig | undefined,
+  make: (config: NetworkConfig, file: ModelFile) => M,
+): M {
+  const file = readModel(bytes);
+  if (config !== undefined) return make(config, file);
+  if (file.description === undefined) {
+    throw new FormatError("mismatch", "the file has no description of its network: give one as the second argument");
+  }
+  try {
+    return make(file.description as NetworkConfig, file);
+  } catch (error) {
+    // One with a cause is the runtime's, which is out of memory.
+    const isWrong = (error instanceof TypeError || error instanceof RangeError) && error.cause === undefined;
+    if (!isWrong) throw error;
+    throw new FormatError("malformed", `the file's description of the network is wrong: ${error.message}`);
+  }
+}
+
+/** Runs a batch that was read, from the given states. */
+export function runForward(
+  engine: Engine,
+  values: Values,
+  { state, output: given }: RunOptions,
+  training: boolean,
+): ForwardResult {
+  if (state !== undefined) expectState("state", state, engine.stateSize(values.B));
+  const output = emptyOutput(engine, values, given);
+  engine.enter(values, training ? "train" : "run");
+  engine.enterStates(state, "value");
+  engine.forward(training);
+  const finalState = new Float32Array(engine.stateSize(values.B));
+  engine.leaveStates(finalState, "value");
+  const { F, T } = outputForm(engine, values);
+  engine.leaveRows(output.data, engine.y, engine.outputRows, F, T);
+  return { output, state: finalState };
+}
+
+/** An output in the form that belongs to inputs, over the caller's array if there is one; zeros where nothing will come. */
+function emptyOutput(engine: Engine, inputs: Values, given: Float32Array | undefined): Tensor {
+  const { F, time, T } = outputForm(engine, inputs);
+  const shape = time === "vector" ? [inputs.B, F] : [inputs.B, T, F];
+  const size = sizeOf(shape);
+  if (given === undefined) return tensor(new Float32Array(size), shape);
+  expectOutput(given, size);
+  if (inputs.lengths) given.fill(0);
+  return tensor(given, shape);
+}
+
+export function expectState(name: string, state: unknown, size: number): void {
+  expectType(state instanceof Float32Array, name, "a Float32Array", state);
+  expectRange(state.length === size, name, `${size} numbers, those of Network.states for this batch`, state);
+  const at = state.findIndex((x) => !Number.isFinite(x));
+  if (at >= 0) throw new RangeError(`"${name}" expected finite numbers, got ${state[at]!} at [${at}]`);
+}

@@ -1,0 +1,3 @@
+import * as unrolled from "unrolled";
+
+console.log(unrolled);
