@@ -24,13 +24,13 @@ export function runLoss(engine: Engine, loss: Loss, { targets }: Dataset): LossR
   return lossTypes[loss.type].run(engine, loss, targets.data instanceof Int32Array);
 }
 
-/** Loss and accuracy over a data set that has been checked. */
-export function evaluateDataset(
+/** Loss and accuracy over a data set that has been checked; each turn of the iterator is one batch. */
+export function* evaluateBatches(
   engine: Engine,
   loss: Loss,
   dataset: Dataset,
   options: { batchSize: number; truncate: number | undefined },
-): Evaluation {
+): Generator<void, Evaluation, void> {
   const batches = new Batches(engine, dataset, options);
   const order = inOrder(dataset.inputs.B);
   const isClasses = dataset.targets.data instanceof Int32Array;
@@ -47,9 +47,11 @@ export function evaluateDataset(
     const result = runLoss(engine, loss, dataset);
     sum += result.sum;
     weight += result.weight;
-    if (!isClasses) continue;
-    const count = countCorrect(engine, loss);
-    [correct, counted] = [correct + count.correct, counted + count.counted];
+    if (isClasses) {
+      const count = countCorrect(engine, loss);
+      [correct, counted] = [correct + count.correct, counted + count.counted];
+    }
+    yield;
   }
   const mean = weight > 0 ? sum / weight : 0;
   const accuracy = counted > 0 ? correct / counted : 0;
@@ -60,8 +62,12 @@ export function evaluate(engine: Engine, data: TrainingData, options: EvaluateOp
   expectOptions("evaluate", options, ["loss", "batchSize", "truncate"]);
   const loss = normalizeLoss(options.loss);
   const { batchSize = 32, truncate } = options;
-  return evaluateDataset(engine, loss, readDataset(engine, loss, data), {
+  const batches = evaluateBatches(engine, loss, readDataset(engine, loss, data), {
     batchSize: expectInteger("batchSize", batchSize, 1),
     truncate: truncate === undefined ? undefined : expectInteger("truncate", truncate, 1),
   });
+  for (;;) {
+    const { done, value } = batches.next();
+    if (done) return value;
+  }
 }

@@ -1,11 +1,11 @@
-import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
+import { readDataset, type TrainingData } from "./data/dataset.ts";
 import { expectTruncatable } from "./data/batches.ts";
 import type { Engine } from "./engine.ts";
-import { evaluateDataset, type Evaluation } from "./evaluate.ts";
+import { evaluateBatches, type Evaluation } from "./evaluate.ts";
 import type { ModelHead } from "./io/model.ts";
-import { normalizeLoss, type Loss } from "./loss.ts";
+import { normalizeLoss } from "./loss.ts";
 import type { OptimizerState } from "./optimizer.ts";
-import { Trainer, trainOptionNames, type StepReport, type TrainOptions } from "./train.ts";
+import { Trainer, trainOptionNames, withOwnIndices, type StepReport, type TrainOptions } from "./train.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType } from "./validate.ts";
 
 export interface EarlyStopping {
@@ -28,7 +28,7 @@ export interface FitOptions extends TrainOptions {
   readonly onStep?: (report: StepReport, trainer: Trainer) => void;
   /** Called after each epoch, validation included. */
   readonly onEpoch?: (report: EpochReport, trainer: Trainer) => void;
-  /** Steps between two turns of the event loop. Default 8. */
+  /** Steps, and batches of `validation`, between two turns of the event loop. Default 8; 1 where a step takes long. */
   readonly yieldEvery?: number;
 }
 
@@ -70,13 +70,15 @@ export async function fit(
   const { validation, earlyStopping, signal, onStep, onEpoch, yieldEvery = 8, ...trainOptions } = options;
   checkFitOptions(options);
   const loss = normalizeLoss(options.loss);
-  const dataset = validation === undefined ? undefined : readDataset(engine, loss, validation, "validation");
+  const dataset =
+    validation === undefined ? undefined : withOwnIndices(readDataset(engine, loss, validation, "validation"));
   if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset.inputs);
+  const plan = { batchSize: options.batchSize ?? 32, truncate: options.truncate };
   signal?.throwIfAborted();
   const trainer = new Trainer(engine, head, state, data, trainOptions);
   for (;;) {
     if (epochIsDue(trainer)) {
-      const evaluation = dataset && evaluateEpoch(engine, loss, dataset, trainOptions);
+      const evaluation = dataset && (await evaluateEpoch(evaluateBatches(engine, loss, dataset, plan), yieldEvery));
       const report = closeEpoch(engine, trainer, evaluation, earlyStopping);
       onEpoch?.(report, trainer);
     }
@@ -111,8 +113,13 @@ function isExhausted({ progress }: Trainer, earlyStopping: EarlyStopping | undef
   return earlyStopping !== undefined && (progress.fit.waited ?? 0) >= earlyStopping.patience;
 }
 
-function evaluateEpoch(engine: Engine, loss: Loss, dataset: Dataset, options: TrainOptions): Evaluation {
-  return evaluateDataset(engine, loss, dataset, { batchSize: options.batchSize ?? 32, truncate: options.truncate });
+/** Measures on the validation data, with turns of the event loop. */
+async function evaluateEpoch(batches: Generator<void, Evaluation, void>, yieldEvery: number): Promise<Evaluation> {
+  for (let count = 1; ; count++) {
+    const { done, value } = batches.next();
+    if (done) return value;
+    if (count % yieldEvery === 0) await nextTurn();
+  }
 }
 
 /** Enters an epoch into the history, and keeps its parameters if it is the best so far. */
@@ -162,10 +169,25 @@ function summarize(trainer: Trainer, earlyStopping: EarlyStopping | undefined): 
   return { loss, validationLoss, validationAccuracy, bestEpoch, stoppedEarly: isExhausted(trainer, earlyStopping) };
 }
 
-/** One turn of the event loop, so that timers, input and drawing get their share. */
+/**
+ * One turn of the event loop, so that timers, input and drawing get their share. A page that is seen waits for a timer: browsers
+ * draw in the 4 ms that it takes, and Firefox hardly draws otherwise. Elsewhere a timer would only cost, in a hidden page a
+ * second, so a message takes its place.
+ */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
+    const isSeen = typeof document !== "undefined" && !document.hidden;
     if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve, 0);
+    else if (isSeen || typeof MessageChannel === "undefined") setTimeout(resolve, 0);
+    else nextMessage(resolve);
   });
+}
+
+function nextMessage(resolve: () => void): void {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    resolve();
+  };
+  port2.postMessage(undefined);
 }

@@ -206,7 +206,7 @@ function checkOptions(options: TrainOptions): TrainOptions {
 }
 
 /** Indices are copied: changed by the caller between two steps, they would point anywhere. */
-function withOwnIndices({ inputs, targets }: Dataset): Dataset {
+export function withOwnIndices({ inputs, targets }: Dataset): Dataset {
   const own = (values: Values): Values =>
     values.data instanceof Int32Array ? { ...values, data: values.data.slice() } : values;
   return { inputs: own(inputs), targets: own(targets) };

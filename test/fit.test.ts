@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   adam,
   binaryCrossEntropy,
@@ -153,6 +153,25 @@ describe("what fit reports", () => {
     expect(stateOf(fitted)).toBe(stateOf(trained));
   });
 
+  test("indices that the caller changes meanwhile change nothing", async () => {
+    const run = async (onStep: (validation: { data: Int32Array }) => void) => {
+      const net = new Network({ input: { tokens: 4 }, layers: [embedding(3), last(), dense(4)], seed: 1 });
+      const [inputs, validation] = [indices([8, 5], 4, 1), indices([4, 5], 4, 2)];
+      const labels = (count: number) => new Int32Array(count).fill(1);
+      return net.fit(
+        { inputs, targets: labels(8) },
+        {
+          ...options,
+          loss: crossEntropy(),
+          validation: { inputs: validation, targets: labels(4) },
+          onStep: () => onStep(validation),
+        },
+      );
+    };
+    const changed = await run(({ data }) => data.fill(1e6));
+    expect(changed).toEqual(await run(() => undefined));
+  });
+
   test("leaves frozen options and data alone", async () => {
     const deep = Object.freeze({
       ...options,
@@ -227,6 +246,8 @@ describe("early stopping", () => {
 });
 
 describe("the event loop", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
   test("gets a turn after every 8 steps, or as told, by count and not by the clock", async () => {
     for (const [yieldEvery, turns] of [
       [undefined, 4],
@@ -248,6 +269,51 @@ describe("the event loop", () => {
       const changes = seen.slice(1).filter((now, i) => now !== seen[i]).length;
       expect(changes).toBe(yieldEvery === 33 ? 0 : yieldEvery === 1 ? 31 : turns - 1);
     }
+  });
+
+  test("gets a turn after every 8 batches of validation, or as told", async () => {
+    for (const [yieldEvery, turns] of [
+      [undefined, 4],
+      [1, 32],
+      [32, 1],
+      [33, 0],
+    ] as const) {
+      const setImmediate = vi.fn((run: () => void) => queueMicrotask(run));
+      vi.stubGlobal("setImmediate", setImmediate);
+      const epoch = { ...options, epochs: 1, batchSize: 1, validation: toy(32) };
+      await make().fit(toy(1), { ...epoch, ...(yieldEvery && { yieldEvery }) });
+      expect(setImmediate).toHaveBeenCalledTimes(turns + (yieldEvery === 1 ? 1 : 0)); // 1 after the step
+    }
+  });
+
+  test.each<[string, object | undefined, "timer" | "message"]>([
+    ["a page that is seen: timers, for the browser draws between them", { hidden: false }, "timer"],
+    ["a hidden page: messages, for its timers take a second", { hidden: true }, "message"],
+    ["a worker: messages, for a timer takes 4 ms", undefined, "message"],
+  ])("%s", async (_, document, expected) => {
+    const turns: string[] = [];
+    class Channel extends MessageChannel {
+      constructor() {
+        super();
+        turns.push("message");
+      }
+    }
+    vi.stubGlobal("setImmediate", undefined);
+    vi.stubGlobal("document", document);
+    vi.stubGlobal("MessageChannel", Channel);
+    vi.stubGlobal("setTimeout", (run: () => void) => {
+      turns.push("timer");
+      queueMicrotask(run);
+    });
+    await make().fit(toy(12), { ...options, yieldEvery: 2 });
+    expect(turns).toEqual(Array<string>(4).fill(expected));
+  });
+
+  test("timers where there are no messages", async () => {
+    vi.stubGlobal("setImmediate", undefined);
+    vi.stubGlobal("MessageChannel", undefined);
+    const { loss } = await make().fit(toy(12), { ...options, yieldEvery: 2 });
+    expect(loss.length).toBe(3);
   });
 
   test("a timer runs during fit", async () => {

@@ -8,7 +8,7 @@ import { nodeResolve } from "@rollup/plugin-node-resolve";
 import * as esbuild from "esbuild";
 import { rollup, VERSION as rollupVersion } from "rollup";
 import * as vite from "vite";
-import { chromium } from "../runtimes/browsers.js";
+import { inBrowser } from "../runtimes/browsers.js";
 import { installPackage, readExpected, report } from "../runtimes/package.js";
 
 /** @import { Outcome } from "../runtimes/package.js" */
@@ -84,7 +84,7 @@ function bundlers() {
 
 /** @param {string} file @param {string} folder @returns {Promise<Outcome>} */
 async function inChromium(file, folder) {
-  const { outcome } = await chromium(folder, readFileSync(file, "utf8"));
+  const { outcome } = await inBrowser("chromium", folder, readFileSync(file, "utf8"));
   return outcome;
 }
 

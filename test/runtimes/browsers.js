@@ -38,12 +38,12 @@ function need(file, packages) {
 }
 
 /**
- * Serves a folder, the page and its script.
+ * Serves a folder, a page at "/", and its script.
  * @param {string} folder
  * @param {string} [script]
  * @returns {Promise<{ url: string, close: () => void }>}
  */
-function serve(folder, script = plainScript) {
+export function serve(folder, script = plainScript) {
   const own = /** @type {Record<string, string>} */ ({ "/": page, "/page.js": script });
   const server = createServer(({ url = "/" }, response) => {
     const path = url.replace(/\?.*/, "");
@@ -74,10 +74,38 @@ async function poll(ask) {
   throw new Error(`no answer within ${PATIENCE_MS / 1000} seconds`);
 }
 
-/** @type {(name: string, launch: () => Promise<Browser>, folder: string, script?: string) => Promise<Result>} */
-async function inPlaywright(name, launch, folder, script) {
-  const { url, close } = await serve(folder, script);
+/** Those that Playwright drives; `launch` installs them where they are not. */
+export const browsers = {
+  chromium: {
+    name: "Chromium",
+    /** @returns {Promise<Browser>} */
+    async launch() {
+      const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+      need(executablePath, ["chromium"]);
+      return playwright.chromium.launch({ executablePath, headless: true, chromiumSandbox: false });
+    },
+  },
+  firefox: {
+    name: "Firefox",
+    /** @returns {Promise<Browser>} */
+    async launch() {
+      const executablePath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+      need(executablePath, ["firefox-esr"]);
+      return playwright.firefox.launch({ executablePath, channel: "moz-firefox", headless: true });
+    },
+  },
+};
+
+/**
+ * @param {keyof typeof browsers} which
+ * @param {string} folder
+ * @param {string} [script] of the page, in place of one that imports the package as it is
+ * @returns {Promise<Result>}
+ */
+export async function inBrowser(which, folder, script) {
+  const { name, launch } = browsers[which];
   const browser = await launch();
+  const { url, close } = await serve(folder, script);
   try {
     const tab = await browser.newPage();
     await tab.goto(url);
@@ -87,22 +115,6 @@ async function inPlaywright(name, launch, folder, script) {
     await browser.close();
     close();
   }
-}
-
-/** @param {string} folder @param {string} [script] of the page, in place of one that imports the package as it is */
-export function chromium(folder, script) {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  need(executablePath, ["chromium"]);
-  const launch = () => playwright.chromium.launch({ executablePath, headless: true, chromiumSandbox: false });
-  return inPlaywright("Chromium", launch, folder, script);
-}
-
-/** @param {string} folder */
-export function firefox(folder) {
-  const executablePath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
-  need(executablePath, ["firefox-esr"]);
-  const launch = () => playwright.firefox.launch({ executablePath, channel: "moz-firefox", headless: true });
-  return inPlaywright("Firefox", launch, folder);
 }
 
 const MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";

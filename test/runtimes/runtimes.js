@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { chromium, firefox, webkit } from "./browsers.js";
+import { inBrowser, webkit } from "./browsers.js";
 import { edgeLight, workerd } from "./workers.js";
 
 /** @import { Outcome } from "./package.js" */
@@ -52,7 +52,7 @@ export const runtimes = {
   bun: command("Bun", () => join(tools(), "@oven/bun-linux-x64/bin/bun"), ["--no-install"]),
   workerd: { title: "workerd", run: (folder) => workerd(tools(), folder) },
   "edge-light": { title: "Edge runtime", run: (folder) => edgeLight(tools(), folder) },
-  chromium: { title: "Chromium", run: (folder) => chromium(folder) },
-  firefox: { title: "Firefox", run: firefox },
+  chromium: { title: "Chromium", run: (folder) => inBrowser("chromium", folder) },
+  firefox: { title: "Firefox", run: (folder) => inBrowser("firefox", folder) },
   webkit: { title: "WebKitGTK", run: webkit },
 };

@@ -1,0 +1,5 @@
+// The program that all runtimes run, in a module worker.
+import * as library from "/node_modules/unrolled/dist/index.js";
+import { run } from "../runtimes/program.js";
+
+run(library).then(postMessage, (error) => postMessage({ error: String(error) }));
