@@ -326,6 +326,36 @@ export class Network {
     return new Stream(this.#engine, expectInteger("batch", batch, 1));
   }
 
+  /**
+   * The values of all parameters, one after another in the order of `parameters`: PyTorch's parameters_to_vector. A copy. Set, it
+   * is vector_to_parameters: the weights of another network of these layers take the place of this one's, and the optimizer's
+   * state stays. TypeError or RangeError when it is set to anything but as many finite numbers; the weights are then as before.
+   */
+  get parameterVector(): Float32Array {
+    return this.#parameterView.slice();
+  }
+
+  set parameterVector(values: Float32Array) {
+    const view = this.#parameterView;
+    expectType(values instanceof Float32Array, "parameterVector", "a Float32Array", values);
+    expectRange(values.length === view.length, "parameterVector", `${view.length} numbers`, values);
+    if (!this.#engine.core.isFinite(values)) {
+      const at = values.findIndex((x) => !Number.isFinite(x));
+      throw new RangeError(`"parameterVector" expected finite numbers, got ${values[at]!} at [${at}]`);
+    }
+    view.set(values);
+    this.#engine.valuesChanged();
+  }
+
+  /** The values of all parameters as they stand in the core's memory. */
+  get #parameterView(): Float32Array {
+    const { core, parameters, values } = this.#engine;
+    return core.view(
+      values,
+      parameters.reduce((sum, { size }) => sum + size, 0),
+    );
+  }
+
   /** State of the random generator, 64 bytes: dropout and the order of examples depend on it. A copy; may be set. */
   get randomState(): Uint8Array {
     return this.#engine.randomState.slice();
