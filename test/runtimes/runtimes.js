@@ -56,3 +56,13 @@ export const runtimes = {
   firefox: { title: "Firefox", run: firefox },
   webkit: { title: "WebKitGTK", run: webkit },
 };
+
+/** The names of the runtimes that `--only` asks for; all of them without it. @param {string | undefined} only */
+export function select(only) {
+  const names = only?.split(",") ?? Object.keys(runtimes);
+  for (const name of names) {
+    if (name in runtimes) continue;
+    throw new RangeError(`--only: there is no "${name}"; there are ${Object.keys(runtimes).join(", ")}`);
+  }
+  return /** @type {(keyof typeof runtimes)[]} */ (names);
+}
