@@ -75,10 +75,9 @@ export function expectBoolean(name: string, value: unknown): boolean {
 
 export function expectOneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
+  if (found !== undefined) return found;
   const expected = `one of ${allowed.map(show).join(", ")}`;
-  expectType(typeof value === "string", name, expected, value);
-  expectRange(found !== undefined, name, expected, value);
-  return found;
+  throw typeof value === "string" ? wrongRange(name, expected, value) : wrongType(name, expected, value);
 }
 
 /** An object whose keys are all known: a misspelt option must not be passed over in silence. */

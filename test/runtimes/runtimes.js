@@ -13,7 +13,7 @@ import { edgeLight, workerd } from "./workers.js";
 const here = import.meta.dirname;
 
 /** Installs the pinned runtimes where they are not. */
-function tools() {
+export function tools() {
   const folder = join(here, "node_modules");
   if (!existsSync(join(folder, ".package-lock.json"))) {
     const args = ["ci", "--prefix", here, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
