@@ -119,7 +119,7 @@ const learning = new Set([
 ]);
 
 /**
- * Leaves out of classes what only learning needs: bundlers cannot drop methods.
+ * Leaves out of classes what only learning needs, as bundlers cannot drop methods, and takes `training` for false.
  * @type {Plugin}
  */
 const withoutLearning = {
@@ -129,7 +129,7 @@ const withoutLearning = {
     for (const { start, end, name } of methodsOf(this.parse(code)).reverse()) {
       if (learning.has(name)) kept = kept.slice(0, start) + kept.slice(end);
     }
-    return { code: kept, map: null };
+    return { code: kept.replace(/\btraining (?=\?|&&)/g, "false "), map: null };
   },
 };
 

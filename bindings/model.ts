@@ -100,6 +100,31 @@ export class Model {
   }
 
   /**
+   * The values of all parameters, one after another in the order of `parameters`: PyTorch's parameters_to_vector. A copy. Set, it
+   * is vector_to_parameters: the weights of another network of these layers take the place of this one's, and the optimizer's
+   * state stays. TypeError or RangeError when it is set to anything but as many finite numbers; the weights are then as before.
+   */
+  get parameterVector(): Float32Array {
+    return this.#parameterView.slice();
+  }
+
+  set parameterVector(values: Float32Array) {
+    const view = this.#parameterView;
+    expectFloats("parameterVector", values, view.length, "as in all parameters");
+    view.set(values);
+    this.#engine.valuesChanged();
+  }
+
+  /** The values of all parameters as they stand in the core's memory. */
+  get #parameterView(): Float32Array {
+    const { core, parameters, values } = this.#engine;
+    return core.view(
+      values,
+      parameters.reduce((sum, { size }) => sum + size, 0),
+    );
+  }
+
+  /**
    * Runs a batch.
    * @param input [batch, time, features] numbers or [batch, time] tokens, as the network's `input` says
    * @throws TypeError, RangeError on the wrong kind, shape or value
@@ -187,7 +212,7 @@ export function runForward(
   { state, output: given }: RunOptions,
   training: boolean,
 ): ForwardResult {
-  if (state !== undefined) expectState("state", state, engine.stateSize(values.B));
+  if (state !== undefined) expectState("state", state, engine, values.B);
   const output = emptyOutput(engine, values, given);
   engine.enter(values, training ? "train" : "run");
   engine.enterStates(state, "value");
@@ -210,9 +235,15 @@ function emptyOutput(engine: Engine, inputs: Values, given: Float32Array | undef
   return tensor(given, shape);
 }
 
-export function expectState(name: string, state: unknown, size: number): void {
-  expectType(state instanceof Float32Array, name, "a Float32Array", state);
-  expectRange(state.length === size, name, `${size} numbers, those of Network.states for this batch`, state);
-  const at = state.findIndex((x) => !Number.isFinite(x));
-  if (at >= 0) throw new RangeError(`"${name}" expected finite numbers, got ${state[at]!} at [${at}]`);
+/** @throws TypeError, RangeError when a value is not an array of so many finite numbers */
+function expectFloats(name: string, values: unknown, size: number, which: string): void {
+  expectType(values instanceof Float32Array, name, "a Float32Array", values);
+  expectRange(values.length === size, name, `${size} numbers, ${which}`, values);
+  const at = values.findIndex((x) => !Number.isFinite(x));
+  if (at >= 0) throw new RangeError(`"${name}" expected finite numbers, got ${values[at]!} at [${at}]`);
+}
+
+/** States for a batch of B sequences, flat. */
+export function expectState(name: string, state: unknown, engine: Engine, B: number): void {
+  expectFloats(name, state, engine.stateSize(B), "those of Network.states for this batch");
 }

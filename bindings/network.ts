@@ -111,7 +111,7 @@ export class Network extends Model {
     const engine = this.#engine;
     const inputs = this.#lastInput("backward");
     const { gradState } = options;
-    if (gradState !== undefined) expectState("gradState", gradState, engine.stateSize(inputs.B));
+    if (gradState !== undefined) expectState("gradState", gradState, engine, inputs.B);
     if (gradOutput === undefined && !this.#hasLoss) {
       throw new Error("backward: without gradOutput it starts from loss(): call net.loss(loss, targets) before it");
     }

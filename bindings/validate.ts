@@ -53,11 +53,9 @@ export function expectNumber(
 ): number {
   expectType(typeof value === "number", name, "a number", value);
   const inside = value >= low && (below ? value < high : value <= high);
-  const limits = [
-    ...(low === -Infinity ? [] : [`of at least ${low}`]),
-    ...(high === Infinity ? [] : [`${below ? "below" : "of at most"} ${high}`]),
-  ].join(" and ");
-  expectRange(Number.isFinite(value) && inside, name, `a finite number ${limits}`.trimEnd(), value);
+  const from = low === -Infinity ? "" : ` of at least ${low}`;
+  const to = high === Infinity ? "" : `${from && " and"} ${below ? "below" : "of at most"} ${high}`;
+  expectRange(Number.isFinite(value) && inside, name, `a finite number${from}${to}`, value);
   return value;
 }
 
@@ -75,10 +73,9 @@ export function expectBoolean(name: string, value: unknown): boolean {
 
 export function expectOneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
+  if (found !== undefined) return found;
   const expected = `one of ${allowed.map(show).join(", ")}`;
-  expectType(typeof value === "string", name, expected, value);
-  expectRange(found !== undefined, name, expected, value);
-  return found;
+  throw typeof value === "string" ? wrongRange(name, expected, value) : wrongType(name, expected, value);
 }
 
 /** An object whose keys are all known: a misspelt option must not be passed over in silence. */

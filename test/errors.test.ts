@@ -1308,6 +1308,24 @@ describe("options of training", () => {
     ],
     ["set null", (net) => net.parameter("dense.bias").set(null as never), TypeError, /got null/],
     [
+      "parameterVector too short",
+      (net) => (net.parameterVector = new Float32Array(3)),
+      RangeError,
+      /"parameterVector" expected \d+ numbers, as in all parameters, got Float32Array\(3\)/,
+    ],
+    [
+      "parameterVector with a number that is not finite",
+      (net) => (net.parameterVector = net.parameterVector.map((x, i) => (i === 5 ? NaN : x + 1))),
+      RangeError,
+      /"parameterVector" expected finite numbers, got NaN at \[5\]/,
+    ],
+    [
+      "parameterVector as an array",
+      (net) => (net.parameterVector = [...net.parameterVector] as never),
+      TypeError,
+      /"parameterVector" expected a Float32Array/,
+    ],
+    [
       "randomState too short",
       (net) => (net.randomState = new Uint8Array(3)),
       RangeError,

@@ -77,6 +77,22 @@ describe("many networks", () => {
   });
 });
 
+// A shell can limit addresses on Linux; V8 takes 10 GB of them for a memory.
+test.runIf(process.platform === "linux")("without memory for another network: what to do, and it helps", async () => {
+  const full = fileURLToPath(new URL("child/full.ts", import.meta.url));
+  const command = `ulimit -v 120000000 && exec "${process.execPath}" --import tsx "${full}"`;
+  const { stdout } = await promisify(execFile)("sh", ["-c", command]);
+  const { networks, later, ...rest } = JSON.parse(stdout) as Record<"networks" | "later", number>;
+  expect(networks).toBeGreaterThan(2);
+  expect(later).toBe(2 * networks);
+  expect(rest).toEqual({
+    name: "RangeError",
+    message: "no memory for another network: let go of networks that are no longer used",
+    cause: expect.stringMatching(/memory/i) as string,
+    stillRuns: true,
+  });
+});
+
 test("the views of a parameter are of the memory of now, before and after it grew", () => {
   const net = new Network({ input: { features: 2 }, layers: [dense(2)] });
   const weight = net.parameter("dense.weight");

@@ -9,9 +9,10 @@ const folder = mkdtempSync(join(root, "build", "readme-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const blocks = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = ""], i) => ({ i, code }));
+const limits = readFileSync(join(root, "docs/limits.md"), "utf8");
+const blocks = [...(readme + limits).matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = ""], i) => ({ i, code }));
 
-describe("the code in the README runs", () => {
+describe("the code in the README and in docs/limits.md runs", () => {
   test("there are blocks", () => {
     expect(blocks.length).toBeGreaterThanOrEqual(5);
   });

@@ -99,14 +99,12 @@ export class Core {
   }
 }
 
+/** It imports nothing, so all that can be missing is memory: a RangeError in most engines, the text "out of memory" in Firefox. */
 function instantiate(): CoreFunctions {
   try {
-    return new WebAssembly.Instance(coreModule).exports as unknown as CoreFunctions; // it imports nothing
+    return new WebAssembly.Instance(coreModule).exports as unknown as CoreFunctions;
   } catch (cause) {
-    if (cause instanceof RangeError) {
-      throw new RangeError("no memory for another network: let go of networks that are no longer used", { cause });
-    }
-    throw cause;
+    throw new RangeError("no memory for another network: let go of networks that are no longer used", { cause });
   }
 }
 

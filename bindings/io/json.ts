@@ -33,7 +33,8 @@ export function parseMembers(what: string, json: string): Map<string, unknown> {
   return new Map([...outermost].map((name) => [name, object[name]]));
 }
 
-function parseObject(what: string, json: string): Record<string, unknown> {
+/** @throws FormatError "malformed" if `json` is not an object */
+export function parseObject(what: string, json: string): Record<string, unknown> {
   try {
     if (json.startsWith("{")) return JSON.parse(json) as Record<string, unknown>;
   } catch {

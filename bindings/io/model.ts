@@ -4,7 +4,7 @@ import { FormatError } from "../errors.ts";
 import type { ParameterBlock } from "../layers/layer.ts";
 import { showShape } from "../tensor.ts";
 import { expectRange, show } from "../validate.ts";
-import { isObject } from "./json.ts";
+import { parseObject } from "./json.ts";
 import { float32Of, readSafetensors, writeSafetensors, type RawTensor, type Safetensors } from "./safetensors.ts";
 
 /** Keys of the metadata under which a file keeps the description of its network and, in a checkpoint, its training. */
@@ -75,13 +75,7 @@ export function readModel(bytes: Uint8Array | ArrayBuffer): ModelFile {
 }
 
 function parseDescription(text: string): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new FormatError("malformed", `the file's description of the network is not JSON: ${String(cause)}`);
-  }
-  if (!isObject(value)) throw new FormatError("malformed", "the file's description of the network is not an object");
+  const value = parseObject("the file's description of the network", text);
   if (value.version !== 1) {
     const version = show(value.version);
     throw new FormatError(

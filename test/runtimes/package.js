@@ -14,8 +14,8 @@ export const expectedFile = join(here, "expected.json");
 /** @returns {Outcome} */
 export const readExpected = () => JSON.parse(readFileSync(expectedFile, "utf8"));
 
-/** A folder with the packed tarball installed, as a user has it, and the program. */
-export function installPackage() {
+/** A folder with the packed tarball installed, as a user has it, and a program of this folder. */
+export function installPackage(program = "program.js") {
   const folder = mkdtempSync(join(tmpdir(), "unrolled-runtimes-"));
   execFileSync("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder], {
     cwd: root,
@@ -24,7 +24,8 @@ export function installPackage() {
   const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund", "--silent", `./${tarball}`], { cwd: folder });
-  for (const file of ["program.js", "main.js"]) cpSync(join(here, file), join(folder, file));
+  cpSync(join(here, program), join(folder, "program.js"));
+  cpSync(join(here, "main.js"), join(folder, "main.js"));
   return folder;
 }
 

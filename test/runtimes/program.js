@@ -6,6 +6,7 @@
 /** @typedef {{ name: string, sha256: string }} Part */
 
 const STEPS = 50;
+const NETWORKS = 2000;
 const [BATCH, TIME, FEATURES, CLASSES] = [6, 9, 5, 3];
 
 /** Numbers in [-1, 1) that an index and a seed fix, by integers alone. @type {(index: number, seed: number) => number} */
@@ -134,6 +135,21 @@ function text(library) {
   return [checkpoint, resumed.save(), new TextEncoder().encode(written), ...outputs, moved.state];
 }
 
+/** Many networks, each made, run for its gradients and dropped: what they give. @param {Library} library */
+function many({ dense, gru, last, Network, tensor }) {
+  const layers = [gru(16), last(), dense(1)];
+  const inputs = tensor(numbers(8 * 20 * FEATURES, 9), [8, 20, FEATURES]);
+  const gradOutput = tensor(numbers(8, 10), [8, 1]);
+  const outputs = [];
+  for (let seed = 0; seed < NETWORKS; seed++) {
+    const net = new Network({ input: { features: FEATURES }, layers, seed });
+    const { output } = net.forward(inputs, { training: true });
+    const { gradInput } = net.backward(gradOutput);
+    outputs.push(output.data, gradInput?.data.subarray(-FEATURES) ?? new Float32Array());
+  }
+  return outputs;
+}
+
 /**
  * @param {Library} library
  * @returns {Promise<{ sha256: string, parts: Part[] }>} the hash of all parts' hashes, and theirs
@@ -156,6 +172,7 @@ export async function run(library) {
     ),
     perceptron: perceptron(library),
     "text, streams, files": text(library),
+    [`${NETWORKS} networks`]: many(library),
   };
   const parts = [];
   for (const [name, views] of Object.entries(results)) {

@@ -3,31 +3,21 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { expectedFile, installPackage, readExpected, report } from "./package.js";
-import { runtimes } from "./runtimes.js";
+import { runtimes, select } from "./runtimes.js";
 
 /** @import { Outcome } from "./package.js" */
 
 const { values } = parseArgs({ options: { only: { type: "string" }, update: { type: "boolean", default: false } } });
 
-/** The runtimes that are asked for. */
-function selected() {
-  const names = values.only?.split(",") ?? Object.keys(runtimes);
-  for (const name of names) {
-    if (name in runtimes) continue;
-    throw new RangeError(`--only: there is no "${name}"; there are ${Object.keys(runtimes).join(", ")}`);
-  }
-  return names;
-}
-
 async function main() {
-  const names = selected();
+  const names = select(values.only);
   const folder = installPackage();
   /** @type {Outcome | undefined} */
   let expected = values.update ? undefined : readExpected();
   let failures = 0;
   try {
     for (const name of names) {
-      const { title, run } = runtimes[/** @type {keyof typeof runtimes} */ (name)];
+      const { title, run } = runtimes[name];
       const outcome = await report(title, expected, () => run(folder));
       expected ??= outcome;
       if (!outcome) failures++;

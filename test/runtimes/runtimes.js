@@ -13,7 +13,7 @@ import { edgeLight, workerd } from "./workers.js";
 const here = import.meta.dirname;
 
 /** Installs the pinned runtimes where they are not. */
-function tools() {
+export function tools() {
   const folder = join(here, "node_modules");
   if (!existsSync(join(folder, ".package-lock.json"))) {
     const args = ["ci", "--prefix", here, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
@@ -56,3 +56,13 @@ export const runtimes = {
   firefox: { title: "Firefox", run: (folder) => inBrowser("firefox", folder) },
   webkit: { title: "WebKitGTK", run: webkit },
 };
+
+/** The names of the runtimes that `--only` asks for; all of them without it. @param {string | undefined} only */
+export function select(only) {
+  const names = only?.split(",") ?? Object.keys(runtimes);
+  for (const name of names) {
+    if (name in runtimes) continue;
+    throw new RangeError(`--only: there is no "${name}"; there are ${Object.keys(runtimes).join(", ")}`);
+  }
+  return /** @type {(keyof typeof runtimes)[]} */ (names);
+}

@@ -8,8 +8,8 @@ import { build } from "esbuild";
 /** @import { Result } from "./runtimes.js" */
 /** @import { Plugin } from "esbuild" */
 
-/** @param {string} tools node_modules @param {string} name */
-async function load(tools, name) {
+/** A package of the runtimes. @param {string} tools node_modules @param {string} name */
+export async function load(tools, name) {
   const require = createRequire(join(tools, "index.js"));
   return {
     module: await import(pathToFileURL(require.resolve(name)).href),
@@ -18,7 +18,7 @@ async function load(tools, name) {
 }
 
 /** The file that a condition of the package's exports names. @param {string} folder @param {"workerd" | "edge-light"} condition */
-function entry(folder, condition) {
+export function entry(folder, condition) {
   const directory = join(folder, "node_modules/unrolled");
   const { exports } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
   return join(directory, exports["."][condition]);
