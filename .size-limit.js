@@ -15,7 +15,7 @@ const compressed = (name, path, gzip, brotli, how = {}) => [
 /** @type {typeof compressed} */
 const app = (name, file, gzip, brotli) =>
   compressed(name, `test/size/${file}`, gzip, brotli, {
-    modifyEsbuildConfig: (/** @type {object} */ config) => ({ ...config, format: "esm" }),
+    modifyEsbuildConfig: (/** @type {object} */ config) => ({ ...config, format: "esm", tsconfigRaw: {} }),
   });
 
 export default [

@@ -35,7 +35,7 @@ export type ActivationName = keyof typeof table;
 export type Activation = ActivationName | { readonly type: "leakyRelu" | "elu"; readonly alpha: number };
 
 /** Names of all activations. */
-export const activationNames = Object.keys(table) as readonly ActivationName[];
+export const activationNames = /*#__PURE__*/ Object.keys(table) as readonly ActivationName[];
 
 /** What the core needs to know of an activation. */
 export interface ActivationCode {

@@ -53,10 +53,14 @@ export interface History {
   readonly stoppedEarly: boolean;
 }
 
-const fitOptionNames = [
-  ...trainOptionNames,
-  ...["validation", "earlyStopping", "signal", "onStep", "onEpoch", "yieldEvery"],
-];
+const fitOptionNames = /*#__PURE__*/ trainOptionNames.concat([
+  "validation",
+  "earlyStopping",
+  "signal",
+  "onStep",
+  "onEpoch",
+  "yieldEvery",
+]);
 
 /** Trains for a number of epochs. See FitOptions. */
 export async function fit(

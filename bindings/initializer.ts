@@ -31,8 +31,9 @@ const spreads = {
 
 type SpreadType = keyof typeof spreads;
 
-const spreadNames = Object.keys(spreads) as readonly SpreadType[];
-const names = ["constant", "uniform", "normal", "orthogonal", ...spreadNames] as const;
+const spreadNames = /*#__PURE__*/ Object.keys(spreads) as readonly SpreadType[];
+const ownNames = ["constant", "uniform", "normal", "orthogonal"] as const;
+const names = /*#__PURE__*/ [ownNames, spreadNames].flat();
 
 /** All elements are `value`. */
 export const constant = (value: number): Initializer => checkInitializer("constant", { type: "constant", value });

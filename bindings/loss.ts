@@ -188,7 +188,7 @@ export const lossTypes: Readonly<Record<Loss["type"], LossType>> = {
 };
 
 /** Names of all losses. */
-export const lossNames = Object.keys(lossTypes) as readonly Loss["type"][];
+export const lossNames = /*#__PURE__*/ Object.keys(lossTypes) as readonly Loss["type"][];
 
 /** Whether targets are numbers for each class and not an index. */
 function isDistribution(targets: unknown, time: Time): boolean {

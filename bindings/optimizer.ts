@@ -220,12 +220,12 @@ const optimizerTypes: Readonly<Record<Optimizer["type"], OptimizerType<Optimizer
   sgd: sgdType,
   rmsprop: rmspropType,
   adagrad: adagradType,
-  adam: adamType(adam, false),
-  adamw: adamType(adamw, true),
+  adam: /*#__PURE__*/ adamType(adam, false),
+  adamw: /*#__PURE__*/ adamType(adamw, true),
 };
 
 /** Names of all optimisers. */
-export const optimizerNames = Object.keys(optimizerTypes) as readonly Optimizer["type"][];
+export const optimizerNames = /*#__PURE__*/ Object.keys(optimizerTypes) as readonly Optimizer["type"][];
 
 /** How many slots an optimiser needs. */
 export function slotCount(optimizer: Optimizer): number {

@@ -12,6 +12,7 @@ for (const app of ["run", "train"]) {
     absWorkingDir: new URL("..", import.meta.url).pathname,
     bundle: true,
     minify: true,
+    tsconfigRaw: {}, // the package, not the sources that the type check takes for it
     format: "esm",
     write: false,
     outdir: "build",

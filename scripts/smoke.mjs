@@ -9,12 +9,14 @@ const files = [
   ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
   ...["dist/cli.js", "dist/cli.licenses.txt", "dist/core.wasm", "dist/index.d.ts", "dist/index.licenses.txt"],
   ...["dist/edge-light.js", "dist/edge-light.js.map", "dist/index.js", "dist/index.js.map"],
-  ...["dist/workerd.js", "dist/workerd.js.map"],
+  ...["dist/run.d.ts", "dist/run.licenses.txt", "dist/run.wasm", "dist/workerd.js", "dist/workerd.js.map"],
+  ...["run", "run.edge-light", "run.workerd"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
 ];
 
 const program = `
 import assert from "node:assert/strict";
 import { Network, lstm, dense } from "unrolled";
+import * as small from "unrolled/run";
 
 const net = new Network({ input: { features: 3 }, layers: [lstm(8), dense(2)], seed: 1 });
 assert.equal([...net.parameters].length, 6);
@@ -23,6 +25,7 @@ const bytes = net.save();
 const copy = Network.load(bytes);
 assert.deepEqual([...copy.parameters].map((p) => p.name), [...net.parameters].map((p) => p.name));
 assert.deepEqual(copy.save(), bytes);
+assert.deepEqual(small.Network.load(bytes).parameterVector, net.parameterVector);
 console.log("packed, installed and used: 6 parameters, " + bytes.length + " bytes saved and loaded");
 `;
 

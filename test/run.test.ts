@@ -104,7 +104,7 @@ test("refuses a damaged file as the whole library does", () => {
 
 describe("what a bundler keeps", () => {
   const bundle = async (name: string) => {
-    const options = { bundle: true, minify: true, format: "esm", write: false } as const;
+    const options = { bundle: true, minify: true, format: "esm", write: false, tsconfigRaw: {} } as const;
     const { outputFiles } = await build({ entryPoints: [path(`size/${name}.js`)], ...options });
     return outputFiles[0]!.text;
   };

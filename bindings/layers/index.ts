@@ -36,7 +36,7 @@ export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<Lay
 };
 
 /** Names of all types of layer. */
-export const layerNames = Object.keys(layerTypes) as readonly LayerDescription["type"][];
+export const layerNames = /*#__PURE__*/ Object.keys(layerTypes) as readonly LayerDescription["type"][];
 
 /** A checked, frozen description from one that may come from a file. */
 export function normalizeLayer(name: string, value: unknown): LayerDescription {

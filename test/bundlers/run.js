@@ -19,8 +19,9 @@ import { installPackage, readExpected, report } from "../runtimes/package.js";
 const here = import.meta.dirname;
 const app = `
 import * as library from "unrolled";
+import * as small from "unrolled/run";
 import { run } from "./program.js";
-globalThis.answer = await run(library).then(JSON.stringify, (error) => "error: " + error);
+globalThis.answer = await run(library, small).then(JSON.stringify, (error) => "error: " + error);
 `;
 const serverApp = `${app}\nconsole.log(globalThis.answer);\n`;
 

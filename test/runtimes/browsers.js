@@ -15,8 +15,9 @@ const page =
   '<!doctype html><meta charset="utf-8"><title>running</title><script type="module" src="/page.js"></script>';
 const plainScript = `
 import * as library from "/node_modules/unrolled/dist/index.js";
+import * as small from "/node_modules/unrolled/dist/run.js";
 import { run } from "/program.js";
-globalThis.answer = await run(library).then(JSON.stringify, (error) => "error: " + error);
+globalThis.answer = await run(library, small).then(JSON.stringify, (error) => "error: " + error);
 document.title = "done";
 `;
 

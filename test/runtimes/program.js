@@ -2,6 +2,7 @@
 // Nothing here but the language, the library and a SHA-256, so that one file runs everywhere.
 
 /** @typedef {typeof import("unrolled")} Library */
+/** @typedef {typeof import("unrolled/run")} RunOnly */
 /** @typedef {import("unrolled").Network} Network */
 /** @typedef {{ name: string, sha256: string }} Part */
 
@@ -150,11 +151,21 @@ function many({ dense, gru, last, Network, tensor }) {
   return outputs;
 }
 
+/** A file of the library in the build that only runs. @param {Library} library @param {RunOnly} small */
+function onlyRun({ dense, dropout, gru, lstm, Network, tensor }, small) {
+  const layers = [gru(7, { bidirectional: true }), dropout(0.5), lstm(9, { layers: 2 }), dense(CLASSES)];
+  const file = new Network({ input: { features: FEATURES }, layers, seed: 4 }).save();
+  const net = small.Network.load(file);
+  const { output, state } = net.forward(tensor(numbers(BATCH * TIME * FEATURES, 11), [BATCH, TIME, FEATURES]));
+  return [output.data, state, net.parameterVector];
+}
+
 /**
  * @param {Library} library
+ * @param {RunOnly} small
  * @returns {Promise<{ sha256: string, parts: Part[] }>} the hash of all parts' hashes, and theirs
  */
-export async function run(library) {
+export async function run(library, small) {
   const { dense, dropout, elman, gru, last, lstm, Network } = library;
   const input = { features: FEATURES };
   /** @type {Record<string, readonly ArrayBufferView[]>} */
@@ -172,6 +183,7 @@ export async function run(library) {
     ),
     perceptron: perceptron(library),
     "text, streams, files": text(library),
+    "unrolled/run": onlyRun(library, small),
     [`${NETWORKS} networks`]: many(library),
   };
   const parts = [];
