@@ -34,9 +34,11 @@ export class Parameter {
     const expected = `${this.#block.size} numbers, shape ${showShape(this.shape)}`;
     expectType(typeof values === "object" && (values as unknown) !== null, this.name, expected, values);
     expectRange(values.length === this.#block.size, this.name, expected, values);
-    const checked = Float32Array.from(values, (x, i) =>
-      Number.isFinite(x) ? x : expectNumber(`${this.name}[${i}]`, x),
-    );
+    const checked = Float32Array.from(values, (x, i) => {
+      const rounded = Math.fround(expectNumber(`${this.name}[${i}]`, x));
+      expectRange(Number.isFinite(rounded), `${this.name}[${i}]`, "a number that float32 holds", x);
+      return rounded;
+    });
     this.#engine.core.f32.set(checked, this.#block.value >>> 2);
     this.#engine.valuesChanged();
   }

@@ -1295,6 +1295,12 @@ describe("options of training", () => {
     ],
     ["set NaN", (net) => net.parameter("dense.bias").set([1, NaN]), RangeError, /"dense\.bias\[1\]" expected a finite/],
     [
+      "set 1e39",
+      (net) => net.parameter("dense.bias").set([1, 1e39]),
+      RangeError,
+      /bias\[1\]" expected a number that float32/,
+    ],
+    [
       "set a text",
       (net) => net.parameter("dense.bias").set("12" as never),
       TypeError,
