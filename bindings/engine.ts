@@ -40,10 +40,10 @@ export class Engine {
   outputRows = this.rows;
   /** Address of the rows that came out of the last forward. */
   y: Pointer = 0;
-  /** Targets and the loss gradient, rows as the output; 0 unless planned. */
+  /** Targets and the loss gradient, rows as the output, where there is a loss. */
   targets: Pointer = 0;
   dOutput: Pointer = 0;
-  /** A row as wide as the output, for the weights of classes. */
+  /** A row as wide as the output, for the weights of classes, where there is a loss. */
   classWeights: Pointer = 0;
   /** True from a forward pass for training until something makes its results useless. */
   canBackward = false;
@@ -176,15 +176,11 @@ export class Engine {
     this.#order = arena.floats(B);
     Object.assign(this.rows, { N, T, B, batchSizes: arena.floats(T) });
     this.#x = arena.floats(N * padded(this.#inputWidth));
-    this.#shared.scratch = training ? arena.floats(Math.max(0, ...this.layers.map((layer) => layer.scratch()))) : 0;
     for (const state of this.states) state.value = arena.floats(B * padded(state.units));
-    for (const state of this.states) state.gradient = training ? arena.floats(B * padded(state.units)) : 0;
     this.outputRows = this.layers.reduce((rows, layer) => layer.plan(arena, rows, training), this.rows);
     const out = this.outputRows;
-    const outputs = purpose === "run" ? 0 : out.N * padded(this.output.size);
-    this.targets = arena.floats(outputs);
-    this.dOutput = arena.floats(outputs);
-    this.classWeights = arena.floats(padded(this.output.size));
+    if (purpose !== "run") this.planLoss(arena);
+    if (training) this.planBackward(arena);
     const widest = Math.max(B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B));
     this.#staging = arena.floats(widest);
     // Vectors may be read past the end of the last row.
@@ -192,6 +188,20 @@ export class Engine {
     this.#writeOrder(B, T, lengths);
     this.#lengths = lengths;
     Object.assign(this.#planned, { B, T, purpose });
+  }
+
+  /** Room for a loss and its gradient. */
+  planLoss(arena: Arena): void {
+    const P = padded(this.output.size);
+    this.targets = arena.floats(this.outputRows.N * P);
+    this.dOutput = arena.floats(this.outputRows.N * P);
+    this.classWeights = arena.floats(P);
+  }
+
+  /** Room for what only backward needs. */
+  planBackward(arena: Arena): void {
+    this.#shared.scratch = arena.floats(Math.max(0, ...this.layers.map((layer) => layer.scratch())));
+    for (const state of this.states) state.gradient = arena.floats(this.rows.B * padded(state.units));
   }
 
   /** Words of one step of the input. */

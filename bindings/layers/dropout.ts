@@ -48,15 +48,22 @@ class Dropout extends Layer {
   }
 
   override plan(arena: Arena, rows: Rows, training: boolean): Rows {
-    const drops = training && this.#rate > 0;
-    this.#n = rows.N * padded(this.output.size);
-    this.#y = drops ? arena.floats(this.#n) : 0;
-    this.#mask = drops ? arena.floats(this.#n) : 0;
+    this.#y = 0;
+    if (training && this.#rate > 0) this.planDrop(arena, rows);
     return rows;
   }
 
+  planDrop(arena: Arena, rows: Rows): void {
+    this.#n = rows.N * padded(this.output.size);
+    this.#y = arena.floats(this.#n);
+    this.#mask = arena.floats(this.#n);
+  }
+
   override forward(x: Pointer): Pointer {
-    if (!this.#y) return x;
+    return this.#y ? this.drop(x) : x;
+  }
+
+  drop(x: Pointer): Pointer {
     this.core.functions.dropoutForward(this.#y, this.#mask, x, this.#n, this.#rate);
     return this.#y;
   }

@@ -283,7 +283,7 @@ export class Recurrent extends Layer {
     for (const level of this.#levels) {
       level.x = x;
       x = level.cells.length === 2 ? this.#forwardBoth(level) : level.cells[0]!.forward(x);
-      if (level.mask) x = this.#drop(level, x);
+      if (level.mask) x = this.drop(level, x);
     }
     return x;
   }
@@ -298,7 +298,7 @@ export class Recurrent extends Layer {
     return joined;
   }
 
-  #drop(level: Level, x: Pointer): Pointer {
+  drop(level: Level, x: Pointer): Pointer {
     const n = this.#rows!.N * padded(this.output.size);
     this.core.functions.dropoutForward(level.dropped, level.mask, x, n, this.#dropout);
     return level.dropped;
