@@ -30,8 +30,7 @@ const redirect = (from, to) => ({
 });
 
 /** @param {string} name of a source file that `unrolled/run` has in another form */
-const runInstead = (name) =>
-  redirect(join(root, `bindings/${name}.ts`), { id: join(root, `bindings/${name}.run.ts`) });
+const runInstead = (name) => redirect(join(root, `bindings/${name}.ts`), { id: join(root, `bindings/${name}.run.ts`) });
 
 /**
  * Leaves the import of a core in the output, beside which it lies.

@@ -25,6 +25,7 @@ export { lstmBackward } from "./lstm";
 export { gruBackward } from "./gru";
 export { embeddingBackward } from "./embedding";
 export { dropoutForward } from "./dropout";
+export { layerNormBackward, layerNormForward } from "./layerNorm";
 export {
   binaryCrossEntropy,
   countCorrect,

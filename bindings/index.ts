@@ -5,6 +5,7 @@ export { elman, type ElmanLayer, type ElmanOptions } from "./layers/elman.ts";
 export { embedding, type EmbeddingLayer, type EmbeddingOptions } from "./layers/embedding.ts";
 export { gru, type GruLayer, type GruOptions } from "./layers/gru.ts";
 export { last, type LastLayer } from "./layers/last.ts";
+export { layerNorm, type LayerNormLayer, type LayerNormOptions } from "./layers/layerNorm.ts";
 export { lstm, type LstmLayer, type LstmOptions } from "./layers/lstm.ts";
 export { repeat, type RepeatLayer } from "./layers/repeat.ts";
 export { layerNames, type LayerDescription } from "./layers/index.ts";

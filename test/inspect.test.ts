@@ -12,6 +12,7 @@ import {
   gru,
   last,
   layerNames,
+  layerNorm,
   lstm,
   meanSquaredError,
   Network,
@@ -66,6 +67,7 @@ describe("gradientCheck", () => {
       [lstm(3, { bidirectional: true }), last(), dense(2)],
       { inputs: ragged, targets: once },
     ],
+    ["layerNorm", [lstm(4), layerNorm(), dense(2)], { inputs, targets: perStep, lengths: [5, 2, 3] }],
     ["lstm", [lstm(4), dense(2)], { inputs, targets: perStep }],
     [
       "lstm, two layers, dropout, padded",

@@ -8,6 +8,7 @@ import {
   FormatError,
   gru,
   last,
+  layerNorm,
   lstm,
   meanSquaredError,
   Network,
@@ -28,6 +29,7 @@ const stacks: Readonly<Record<string, readonly LayerDescription[]>> = {
   gru: [gru(7), dense(3, { activation: "softmax" })],
   "gru, reset before, two layers": [gru(6, { reset: "before", layers: 2 }), dense(5)],
   "one of each": [lstm(5), elman(4), gru(3), dense(2, { activation: "tanh" })],
+  "layer normalisation": [lstm(5), layerNorm(), dense(3), layerNorm({ affine: false })],
   "no state": [dense(5, { activation: "silu" }), dense(3)],
 };
 

@@ -94,6 +94,7 @@ describe("descriptions", () => {
           expectTypeOf(layer.activation).toEqualTypeOf<Activation>();
           return 0;
         case "last":
+        case "layerNorm":
           return 0;
         case "elman":
         case "embedding":

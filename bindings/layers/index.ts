@@ -7,6 +7,7 @@ import { embeddingType, type EmbeddingLayer } from "./embedding.ts";
 import { gruType, type GruLayer } from "./gru.ts";
 import { lastType, type LastLayer } from "./last.ts";
 import type { LayerType } from "./layer.ts";
+import { layerNormType, type LayerNormLayer } from "./layerNorm.ts";
 import { lstmType, type LstmLayer } from "./lstm.ts";
 import { repeatType, type RepeatLayer } from "./repeat.ts";
 
@@ -19,6 +20,7 @@ export type LayerDescription =
   | EmbeddingLayer
   | GruLayer
   | LastLayer
+  | LayerNormLayer
   | LstmLayer
   | RepeatLayer;
 
@@ -31,6 +33,7 @@ export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<Lay
   embedding: embeddingType,
   gru: gruType,
   last: lastType,
+  layerNorm: layerNormType,
   lstm: lstmType,
   repeat: repeatType,
 };

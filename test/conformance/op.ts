@@ -1,4 +1,4 @@
-/** Kind op: activations, softmax, linear, embedding. */
+/** Kind op: activations, softmax, linear, embedding, normalisation. */
 
 import type { Activation, LayerDescription } from "../../bindings/index.ts";
 import type { GoldenTensor } from "../golden.ts";
@@ -47,6 +47,7 @@ export function runOp(library: Library, c: Case): void {
   else if (op === "log_softmax") runSoftmax(library, c, "logSoftmax");
   else if (op === "linear") runLinear(library, c);
   else if (op === "embedding") runEmbedding(library, c);
+  else if (op === "layer_norm") runLayerNorm(library, c);
   else throw new Skip(op);
 }
 
@@ -86,6 +87,19 @@ function runLinear(library: Library, c: Case): void {
   c.options.expectKnown(["op", "bias", "in_features", "out_features", "note"]);
   const units = c.tensor("weight").shape[0]!;
   compareLayer(library, c, library.dense(units, { bias: c.has("bias"), name: "" }));
+}
+
+function runLayerNorm(library: Library, c: Case): void {
+  c.options.expectKnown(["op", "eps", "normalized_shape", "elementwise_affine", "note"]);
+  const affine = c.has("weight");
+  if (affine !== c.has("bias")) throw new Skip("layer_norm with a weight or a bias alone");
+  if (affine && c.tensor("weight").shape.length > 1) throw new Skip("layer_norm over several axes");
+  compareLayer(library, c, library.layerNorm({ affine, name: "", ...epsilonOf(c) }));
+}
+
+function epsilonOf(c: Case): { epsilon?: number } {
+  const epsilon = c.options.number("eps");
+  return epsilon === undefined ? {} : { epsilon };
 }
 
 /** A layer over the axis `dim` of its input, which the library has last. */
