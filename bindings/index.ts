@@ -8,6 +8,7 @@ export { last, type LastLayer } from "./layers/last.ts";
 export { layerNorm, type LayerNormLayer, type LayerNormOptions } from "./layers/layerNorm.ts";
 export { lstm, type LstmLayer, type LstmOptions } from "./layers/lstm.ts";
 export { repeat, type RepeatLayer } from "./layers/repeat.ts";
+export { tdnn, type TdnnLayer, type TdnnOptions } from "./layers/tdnn.ts";
 export { layerNames, type LayerDescription } from "./layers/index.ts";
 export type { RecurrentOptions } from "./layers/recurrent.ts";
 export type { LayerOptions } from "./layers/layer.ts";

@@ -17,6 +17,7 @@ import {
   meanSquaredError,
   Network,
   repeat,
+  tdnn,
   tensor,
   type LayerDescription,
   type Loss,
@@ -75,6 +76,8 @@ describe("gradientCheck", () => {
       { inputs, targets: perStep, lengths: [5, 2, 3] },
     ],
     ["repeat", [lstm(4), last(), repeat(3), gru(4), dense(2)], { inputs, targets: numbers([3, 3, 2], 2) }],
+    ["tdnn", [tdnn(4, { context: 3, dilation: 2, activation: "tanh" }), dense(2)], { inputs, targets: perStep }],
+    ["tdnn in the middle, padded", [gru(3), tdnn(4), dense(2)], { inputs, targets: perStep, lengths: [5, 1, 3] }],
     [
       "crossEntropy",
       [gru(4), last(), dense(3)],

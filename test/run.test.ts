@@ -20,6 +20,7 @@ import {
   meanSquaredError,
   Network,
   repeat,
+  tdnn,
   type LayerDescription,
   type NetworkConfig,
 } from "../bindings/index.ts";
@@ -51,7 +52,7 @@ test("the cases have every plain layer", () => {
 });
 
 /** Layers that only the whole library has. */
-const others: readonly LayerDescription[] = [layerNorm()];
+const others: readonly LayerDescription[] = [layerNorm(), tdnn(2)];
 
 test("there is a case for each of the other layers", () => {
   expect([...plain, ...others.map(({ type }) => type)].sort()).toEqual([...layerNames].sort());

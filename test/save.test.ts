@@ -16,6 +16,7 @@ import {
   lstm,
   Network,
   repeat,
+  tdnn,
   type LayerDescription,
   type NetworkConfig,
 } from "../bindings/index.ts";
@@ -46,6 +47,7 @@ const everything: NetworkConfig = {
     elman(5, { activation: "relu", bias: false }),
     dropout(0.3),
     layerNorm({ epsilon: 1e-3 }),
+    tdnn(3, { delays: [0, 2], activation: "relu" }),
     dense(2, { activation: "tanh", bias: false }),
   ],
   seed: 11,

@@ -12,6 +12,7 @@ import {
   lstm,
   meanSquaredError,
   Network,
+  tdnn,
   tensor,
   type LayerDescription,
   type Stream,
@@ -30,6 +31,12 @@ const stacks: Readonly<Record<string, readonly LayerDescription[]>> = {
   "gru, reset before, two layers": [gru(6, { reset: "before", layers: 2 }), dense(5)],
   "one of each": [lstm(5), elman(4), gru(3), dense(2, { activation: "tanh" })],
   "layer normalisation": [lstm(5), layerNorm(), dense(3), layerNorm({ affine: false })],
+  "time delays": [
+    tdnn(5, { activation: "tanh" }),
+    tdnn(4, { context: 3, dilation: 4 }),
+    gru(3),
+    tdnn(2, { delays: [0] }),
+  ],
   "no state": [dense(5, { activation: "silu" }), dense(3)],
 };
 

@@ -10,6 +10,7 @@ import type { LayerType } from "./layer.ts";
 import { layerNormType, type LayerNormLayer } from "./layerNorm.ts";
 import { lstmType, type LstmLayer } from "./lstm.ts";
 import { repeatType, type RepeatLayer } from "./repeat.ts";
+import { tdnnType, type TdnnLayer } from "./tdnn.ts";
 
 /** Description of a layer: plain JSON, made by the function of the same name. */
 export type LayerDescription =
@@ -22,7 +23,8 @@ export type LayerDescription =
   | LastLayer
   | LayerNormLayer
   | LstmLayer
-  | RepeatLayer;
+  | RepeatLayer
+  | TdnnLayer;
 
 /** The one table of layers: files, networks and tests go by it. */
 export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<LayerDescription>>> = {
@@ -36,6 +38,7 @@ export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<Lay
   layerNorm: layerNormType,
   lstm: lstmType,
   repeat: repeatType,
+  tdnn: tdnnType,
 };
 
 /** Names of all types of layer. */
