@@ -26,6 +26,7 @@ export { gruBackward } from "./gru";
 export { embeddingBackward } from "./embedding";
 export { dropoutForward } from "./dropout";
 export { layerNormBackward, layerNormForward } from "./layerNorm";
+export { jordanBackward, jordanForward } from "./jordan";
 export { swapAxes, tdnnBackward, tdnnForward } from "./tdnn";
 export {
   binaryCrossEntropy,

@@ -4,6 +4,7 @@ export { dropout, type DropoutLayer } from "./layers/dropout.ts";
 export { elman, type ElmanLayer, type ElmanOptions } from "./layers/elman.ts";
 export { embedding, type EmbeddingLayer, type EmbeddingOptions } from "./layers/embedding.ts";
 export { gru, type GruLayer, type GruOptions } from "./layers/gru.ts";
+export { jordan, type JordanLayer, type JordanOptions } from "./layers/jordan.ts";
 export { last, type LastLayer } from "./layers/last.ts";
 export { layerNorm, type LayerNormLayer, type LayerNormOptions } from "./layers/layerNorm.ts";
 export { lstm, type LstmLayer, type LstmOptions } from "./layers/lstm.ts";

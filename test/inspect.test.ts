@@ -10,6 +10,7 @@ import {
   embedding,
   gradientCheck,
   gru,
+  jordan,
   last,
   layerNames,
   layerNorm,
@@ -68,6 +69,7 @@ describe("gradientCheck", () => {
       [lstm(3, { bidirectional: true }), last(), dense(2)],
       { inputs: ragged, targets: once },
     ],
+    ["jordan", [jordan(4, { outputs: 3, decay: 0.4 }), dense(2)], { inputs, targets: perStep, lengths: [5, 2, 3] }],
     ["layerNorm", [lstm(4), layerNorm(), dense(2)], { inputs, targets: perStep, lengths: [5, 2, 3] }],
     ["lstm", [lstm(4), dense(2)], { inputs, targets: perStep }],
     [

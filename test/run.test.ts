@@ -13,6 +13,7 @@ import {
   embedding,
   generateText,
   gru,
+  jordan,
   last,
   layerNames,
   layerNorm,
@@ -52,7 +53,7 @@ test("the cases have every plain layer", () => {
 });
 
 /** Layers that only the whole library has. */
-const others: readonly LayerDescription[] = [layerNorm(), tdnn(2)];
+const others: readonly LayerDescription[] = [jordan(2, { outputs: 1 }), layerNorm(), tdnn(2)];
 
 test("there is a case for each of the other layers", () => {
   expect([...plain, ...others.map(({ type }) => type)].sort()).toEqual([...layerNames].sort());

@@ -7,6 +7,7 @@ import {
   embedding,
   FormatError,
   gru,
+  jordan,
   last,
   layerNorm,
   lstm,
@@ -37,6 +38,7 @@ const stacks: Readonly<Record<string, readonly LayerDescription[]>> = {
     gru(3),
     tdnn(2, { delays: [0] }),
   ],
+  jordan: [jordan(5, { outputs: 3 }), jordan(4, { outputs: 8, outputActivation: "softmax", decay: 0.7 }), dense(2)],
   "no state": [dense(5, { activation: "silu" }), dense(3)],
 };
 

@@ -99,6 +99,7 @@ describe("descriptions", () => {
         case "elman":
         case "embedding":
         case "gru":
+        case "jordan":
         case "tdnn":
           return layer.units;
       }

@@ -5,6 +5,7 @@ import { dropoutType, type DropoutLayer } from "./dropout.ts";
 import { elmanType, type ElmanLayer } from "./elman.ts";
 import { embeddingType, type EmbeddingLayer } from "./embedding.ts";
 import { gruType, type GruLayer } from "./gru.ts";
+import { jordanType, type JordanLayer } from "./jordan.ts";
 import { lastType, type LastLayer } from "./last.ts";
 import type { LayerType } from "./layer.ts";
 import { layerNormType, type LayerNormLayer } from "./layerNorm.ts";
@@ -20,6 +21,7 @@ export type LayerDescription =
   | ElmanLayer
   | EmbeddingLayer
   | GruLayer
+  | JordanLayer
   | LastLayer
   | LayerNormLayer
   | LstmLayer
@@ -34,6 +36,7 @@ export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<Lay
   elman: elmanType,
   embedding: embeddingType,
   gru: gruType,
+  jordan: jordanType,
   last: lastType,
   layerNorm: layerNormType,
   lstm: lstmType,
