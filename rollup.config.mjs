@@ -123,7 +123,7 @@ const learning = new Set([
     "planDrop",
     "planLoss",
   ],
-  ...["randomState", "reserveSlots", "scratch", "slot", "zeroGradients"],
+  ...["randomState", "reserveSlots", "saved", "scratch", "slot", "updateBuffers", "zeroGradients"],
 ]);
 
 /**

@@ -25,6 +25,7 @@ export { lstmBackward } from "./lstm";
 export { gruBackward } from "./gru";
 export { embeddingBackward } from "./embedding";
 export { dropoutForward } from "./dropout";
+export { batchNormBackward, batchNormForward, batchNormMeasure, batchNormUpdate } from "./batchNorm";
 export { layerNormBackward, layerNormForward } from "./layerNorm";
 export { jordanBackward, jordanForward } from "./jordan";
 export { swapAxes, tdnnBackward, tdnnForward } from "./tdnn";

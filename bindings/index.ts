@@ -1,4 +1,5 @@
 export { activation, type ActivationLayer } from "./layers/activation.ts";
+export { batchNorm, type BatchNormLayer, type BatchNormOptions } from "./layers/batchNorm.ts";
 export { dense, type DenseLayer, type DenseOptions } from "./layers/dense.ts";
 export { dropout, type DropoutLayer } from "./layers/dropout.ts";
 export { elman, type ElmanLayer, type ElmanOptions } from "./layers/elman.ts";
@@ -38,7 +39,7 @@ export {
 } from "./network.ts";
 export type { ForwardResult, Model, PredictOptions, RunOptions, StateInfo, StreamOptions } from "./model.ts";
 export type { NetworkConfig } from "./config.ts";
-export type { Parameter } from "./parameter.ts";
+export type { NetworkBuffer, Parameter } from "./parameter.ts";
 export type { Stream } from "./stream.ts";
 export { tensor, type Tensor } from "./tensor.ts";
 export type { FeatureInput, IndexInput, Input } from "./data/values.ts";

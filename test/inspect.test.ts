@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import {
   activation,
   activationNames,
+  batchNorm,
   binaryCrossEntropy,
   crossEntropy,
   dense,
@@ -37,6 +38,7 @@ describe("gradientCheck", () => {
   type Case = readonly [string, readonly LayerDescription[], TrainingData, Loss?];
   const cases: readonly Case[] = [
     ["activation", [dense(4), activation("gelu"), dense(2)], { inputs, targets: perStep }],
+    ["batchNorm", [lstm(4), batchNorm(), dense(2)], { inputs, targets: perStep, lengths: [5, 2, 3] }],
     ["dense", [dense(4, { activation: "tanh" }), dense(2)], { inputs, targets: perStep }],
     [
       "dense on vectors",

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import {
   activation,
   adam,
+  batchNorm,
   characterTokenizer,
   dense,
   dropout,
@@ -53,7 +54,7 @@ test("the cases have every plain layer", () => {
 });
 
 /** Layers that only the whole library has. */
-const others: readonly LayerDescription[] = [jordan(2, { outputs: 1 }), layerNorm(), tdnn(2)];
+const others: readonly LayerDescription[] = [batchNorm(), jordan(2, { outputs: 1 }), layerNorm(), tdnn(2)];
 
 test("there is a case for each of the other layers", () => {
   expect([...plain, ...others.map(({ type }) => type)].sort()).toEqual([...layerNames].sort());

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   adam,
+  batchNorm,
   dense,
   dropout,
   elman,
@@ -31,6 +32,8 @@ const stacks: Readonly<Record<string, readonly LayerDescription[]>> = {
   gru: [gru(7), dense(3, { activation: "softmax" })],
   "gru, reset before, two layers": [gru(6, { reset: "before", layers: 2 }), dense(5)],
   "one of each": [lstm(5), elman(4), gru(3), dense(2, { activation: "tanh" })],
+  // Without momentum the training in between does not move what it normalises by.
+  "batch normalisation": [lstm(5), batchNorm({ momentum: 0 }), dense(3)],
   "layer normalisation": [lstm(5), layerNorm(), dense(3), layerNorm({ affine: false })],
   "time delays": [
     tdnn(5, { activation: "tanh" }),

@@ -93,6 +93,7 @@ describe("descriptions", () => {
         case "activation":
           expectTypeOf(layer.activation).toEqualTypeOf<Activation>();
           return 0;
+        case "batchNorm":
         case "last":
         case "layerNorm":
           return 0;

@@ -1,5 +1,6 @@
 import { expectOneOf, expectType } from "../validate.ts";
 import { activationType, type ActivationLayer } from "./activation.ts";
+import { batchNormType, type BatchNormLayer } from "./batchNorm.ts";
 import { denseType, type DenseLayer } from "./dense.ts";
 import { dropoutType, type DropoutLayer } from "./dropout.ts";
 import { elmanType, type ElmanLayer } from "./elman.ts";
@@ -16,6 +17,7 @@ import { tdnnType, type TdnnLayer } from "./tdnn.ts";
 /** Description of a layer: plain JSON, made by the function of the same name. */
 export type LayerDescription =
   | ActivationLayer
+  | BatchNormLayer
   | DenseLayer
   | DropoutLayer
   | ElmanLayer
@@ -31,6 +33,7 @@ export type LayerDescription =
 /** The one table of layers: files, networks and tests go by it. */
 export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<LayerDescription>>> = {
   activation: activationType,
+  batchNorm: batchNormType,
   dense: denseType,
   dropout: dropoutType,
   elman: elmanType,
