@@ -120,7 +120,6 @@ const learning = new Set([
     "packHiddenRows",
     "permutation",
     "planBackward",
-    "planDrop",
     "planLoss",
   ],
   ...["randomState", "reserveSlots", "saved", "scratch", "slot", "updateBuffers", "zeroGradients"],

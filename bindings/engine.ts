@@ -216,6 +216,7 @@ export class Engine {
 
   /** Room for what only backward needs. */
   planBackward(arena: Arena): void {
+    for (const layer of this.layers) layer.planBackward(arena);
     this.#shared.scratch = arena.floats(Math.max(0, ...this.layers.map((layer) => layer.scratch())));
     for (const state of this.states) state.gradient = arena.floats(this.rows.B * padded(state.units));
   }

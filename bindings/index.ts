@@ -1,7 +1,7 @@
 export { activation, type ActivationLayer } from "./layers/activation.ts";
 export { batchNorm, type BatchNormLayer, type BatchNormOptions } from "./layers/batchNorm.ts";
 export { dense, type DenseLayer, type DenseOptions } from "./layers/dense.ts";
-export { dropout, type DropoutLayer } from "./layers/dropout.ts";
+export { dropout, type DropoutLayer, type DropoutOptions } from "./layers/dropout.ts";
 export { elman, type ElmanLayer, type ElmanOptions } from "./layers/elman.ts";
 export { embedding, type EmbeddingLayer, type EmbeddingOptions } from "./layers/embedding.ts";
 export { gru, type GruLayer, type GruOptions } from "./layers/gru.ts";

@@ -32,6 +32,7 @@ const mse = meanSquaredError();
 describe("gradientCheck", () => {
   const inputs = numbers([3, 5, 3]);
   const ragged = [4, 1, 5].map((T, b) => numbers([T, 3], b + 1));
+  const perStepOfRagged = [4, 1, 5].map((T, b) => numbers([T, 2], b + 9));
   const perStep = numbers([3, 5, 2], 2);
   const once = numbers([3, 2], 2);
   const words = indices([3, 5], 6);
@@ -46,6 +47,11 @@ describe("gradientCheck", () => {
       { inputs: numbers([4, 3]), targets: numbers([4, 2]) },
     ],
     ["dropout", [dense(6, { activation: "tanh" }), dropout(0.4), dense(2)], { inputs, targets: perStep }],
+    [
+      "dropout by sequences, padded",
+      [gru(6), dropout(0.4, { mask: "sequence" }), dense(2)],
+      { inputs: ragged, targets: perStepOfRagged },
+    ],
     ["elman", [elman(4), dense(2)], { inputs, targets: perStep }],
     [
       "elman, sigmoid, two layers",
@@ -53,6 +59,7 @@ describe("gradientCheck", () => {
       { inputs, targets: perStep },
     ],
     ["embedding", [embedding(3), dense(2)], { inputs: words, targets: perStep }],
+    ["embedding with dropout", [embedding(3, { dropout: 0.3 }), gru(2)], { inputs: words, targets: perStep }],
     [
       "embedding under an LSTM",
       [embedding(3, { paddingIndex: 0 }), lstm(4), dense(6)],

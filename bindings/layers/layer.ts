@@ -117,6 +117,11 @@ export abstract class Layer {
   /** Takes room for a batch of `rows` and returns the rows that come out. */
   abstract plan(arena: Arena, rows: Rows, training: boolean): Rows;
 
+  /** Takes room for what only backward needs, after `plan` for training. */
+  planBackward(_arena: Arena): void {
+    // Nothing more.
+  }
+
   /** Packs the weights for forward, after they changed. */
   pack(): void {
     // Nothing to pack.
