@@ -55,7 +55,7 @@ export interface ParameterBlock {
 }
 
 /** How a buffer stands in files, where it is not of F32. */
-export interface BufferForm {
+interface BufferForm {
   readonly read?: (name: string, tensor: RawTensor) => Float32Array;
   readonly write?: (data: Float32Array, shape: readonly number[]) => RawTensor;
 }
