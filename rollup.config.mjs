@@ -9,7 +9,8 @@ const root = import.meta.dirname;
 const library = join(root, "bindings/index.ts");
 const runOnly = join(root, "bindings/run.ts");
 const coreModule = join(root, "bindings/core/module.ts");
-const initializer = join(root, "bindings/initializer.ts");
+/** What `unrolled/run` has in another form, NAME.run.ts in place of NAME.ts. */
+const inPlace = ["initializer", "layers/index"];
 
 /** @typedef {import("rollup").Plugin} Plugin */
 
@@ -27,6 +28,9 @@ const redirect = (from, to) => ({
     return resolved?.id === from ? to : null;
   },
 });
+
+/** @param {string} name of a source file that `unrolled/run` has in another form */
+const runInstead = (name) => redirect(join(root, `bindings/${name}.ts`), { id: join(root, `bindings/${name}.run.ts`) });
 
 /**
  * Leaves the import of a core in the output, beside which it lies.
@@ -108,14 +112,17 @@ const learning = new Set([
   ...[
     "backward",
     "backwardBoth",
+    "drop",
     "enterOutputGradient",
     "enterTargets",
     "gradient",
     "packBackward",
     "packHiddenRows",
     "permutation",
+    "planBackward",
+    "planLoss",
   ],
-  ...["randomState", "reserveSlots", "scratch", "slot", "zeroGradients"],
+  ...["randomState", "reserveSlots", "saved", "scratch", "slot", "updateBuffers", "zeroGradients"],
 ]);
 
 /**
@@ -164,7 +171,7 @@ function entry(input, name, core, suffix) {
   const moduleOf = (/** @type {string} */ kind) => ({ id: join(root, `bindings/core/module${kind}.ts`) });
   const kind = core === "core" ? "" : `.${core}`;
   const source = [
-    ...(core === "run" ? [redirect(initializer, { id: join(root, "bindings/initializer.run.ts") })] : []),
+    ...(core === "run" ? inPlace.map(runInstead) : []),
     nodeResolve(),
     typescript(),
     ...(core === "run" ? [withoutLearning] : []),

@@ -24,7 +24,11 @@ export { elmanBackward } from "./elman";
 export { lstmBackward } from "./lstm";
 export { gruBackward } from "./gru";
 export { embeddingBackward } from "./embedding";
-export { dropoutForward } from "./dropout";
+export { dropoutForward, dropoutMask, multiplySteps, scaleByToken } from "./dropout";
+export { batchNormBackward, batchNormForward, batchNormMeasure, batchNormUpdate } from "./batchNorm";
+export { layerNormBackward, layerNormForward } from "./layerNorm";
+export { jordanBackward, jordanForward } from "./jordan";
+export { swapAxes, tdnnBackward, tdnnForward } from "./tdnn";
 export {
   binaryCrossEntropy,
   countCorrect,

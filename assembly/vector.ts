@@ -1,5 +1,5 @@
 // Operations over flat arrays and over rows. n is a multiple of 4 unless said otherwise.
-import { bytes } from "./simd";
+import { bytes, promoteHigh, promoteLow, sum64 } from "./simd";
 
 /** y = 0, any n. */
 export function zero(y: usize, n: i32): void {
@@ -39,13 +39,12 @@ export function sumSquares(x: usize, n: i32): f64 {
   let high = f64x2.splat(0);
   for (const end = x + bytes(n); x < end; x += 16) {
     const v = v128.load(x);
-    const a = f64x2.promote_low_f32x4(v);
-    const b = f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
+    const a = promoteLow(v);
+    const b = promoteHigh(v);
     low = f64x2.add(low, f64x2.mul(a, a));
     high = f64x2.add(high, f64x2.mul(b, b));
   }
-  const s = f64x2.add(low, high);
-  return f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
+  return sum64(f64x2.add(low, high));
 }
 
 /** Room for 4,096 floats of a caller's that are looked at and not kept. */

@@ -11,7 +11,7 @@ export interface EngineConfig {
   readonly seed: number;
 }
 
-/** Builds the layers one after another, each from the shape that the one before gives; `add` gets each parameter. */
+/** Builds the layers one after another, each from the shape that the one before gives; `add` gets each parameter and buffer. */
 export function buildLayers(
   config: EngineConfig,
   core: Core,
@@ -40,7 +40,7 @@ export function buildLayers(
       name: name === "" ? description.type : name,
       input: shape,
       shared,
-      declare(parameter, parameterShape, initialize) {
+      declare(parameter, parameterShape, initialize, buffer) {
         const block: ParameterBlock = {
           layer: i,
           name: name === "" ? parameter : `${name}.${parameter}`,
@@ -50,8 +50,9 @@ export function buildLayers(
           value: 0,
           gradient: 0,
           initialize,
+          buffer,
         };
-        offset += block.size;
+        if (!buffer) offset += block.size;
         claim(block.name);
         add(block);
         return block;

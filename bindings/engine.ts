@@ -16,9 +16,9 @@ export interface Selection {
 /**
  * A network in the core's memory, by addresses. The memory holds, in this order:
  *
- *     constants | values | gradients | optimiser slots | packed weights | workspace of the current batch
+ *     constants | buffers | values | gradients | optimiser slots | packed weights | workspace of the current batch
  *
- * Values, gradients and each slot are blocks of `blockSize` floats with the parameters in the same order. All but the
+ * Buffers and values are what a file holds. Values, gradients and each slot are blocks of `blockSize` floats with the parameters in the same order. All but the
  * workspace is fixed until the number of slots changes; the workspace is planned anew when the shape of the batch changes.
  */
 export class Engine {
@@ -26,6 +26,8 @@ export class Engine {
   readonly core = new Core();
   readonly layers: readonly Layer[];
   readonly parameters: readonly ParameterBlock[];
+  /** Parameters and buffers, layer by layer. */
+  readonly tensors: readonly ParameterBlock[];
   /** Floats of a block, a multiple of 4. */
   readonly blockSize: number;
   readonly values: Pointer;
@@ -40,10 +42,10 @@ export class Engine {
   outputRows = this.rows;
   /** Address of the rows that came out of the last forward. */
   y: Pointer = 0;
-  /** Targets and the loss gradient, rows as the output; 0 unless planned. */
+  /** Targets and the loss gradient, rows as the output, where there is a loss. */
   targets: Pointer = 0;
   dOutput: Pointer = 0;
-  /** A row as wide as the output, for the weights of classes. */
+  /** A row as wide as the output, for the weights of classes, where there is a loss. */
   classWeights: Pointer = 0;
   /** True from a forward pass for training until something makes its results useless. */
   canBackward = false;
@@ -63,19 +65,21 @@ export class Engine {
   #packedBackward = false;
 
   /**
-   * @param check sees each parameter before any memory is taken, and may refuse
+   * @param check sees each parameter and buffer before any memory is taken, and may refuse
    */
   constructor(config: EngineConfig, check?: (parameter: ParameterBlock) => void) {
     this.config = config;
-    const parameters: ParameterBlock[] = [];
-    const { input, layers, output, inputTime } = buildLayers(config, this.core, this.#shared, (parameter) => {
-      check?.(parameter);
-      parameters.push(parameter);
+    const tensors: ParameterBlock[] = [];
+    const { input, layers, output, inputTime } = buildLayers(config, this.core, this.#shared, (block) => {
+      check?.(block);
+      tensors.push(block);
     });
+    const parameters = tensors.filter(({ buffer }) => !buffer);
     this.input = input;
     this.inputTime = inputTime;
     this.layers = layers;
     this.parameters = parameters;
+    this.tensors = tensors;
     this.output = output;
     this.states = layers.flatMap(({ name, states }) =>
       states.map((state) => Object.assign(state, { name: `${name}.${state.label}` })),
@@ -85,6 +89,7 @@ export class Engine {
     const size = parameters.reduce((sum, parameter) => sum + parameter.size, 0);
     this.blockSize = padded(size);
     const arena = new Arena(this.core.base);
+    for (const block of tensors) if (block.buffer) block.value = arena.floats(block.size);
     this.values = arena.floats(this.blockSize);
     this.gradients = arena.floats(this.blockSize);
     for (const parameter of parameters) {
@@ -93,7 +98,7 @@ export class Engine {
     }
     this.#layOut();
     this.core.functions.randomSeed(config.seed >>> 0, Math.floor(config.seed / 0x100000000) >>> 0);
-    for (const parameter of parameters) parameter.initialize(parameter.value);
+    for (const { initialize, value } of tensors) initialize(value);
   }
 
   /** Places everything behind the gradients. */
@@ -107,6 +112,17 @@ export class Engine {
     this.canBackward = false;
     this.#packed = false;
     this.#packedBackward = false;
+  }
+
+  /** All buffers and values, as a view. */
+  get saved(): Float32Array {
+    const start = new Arena(this.core.base).next;
+    return this.core.view(start, (this.values - start) / 4 + this.blockSize);
+  }
+
+  /** To be called after a forward pass for training: running statistics follow. */
+  updateBuffers(): void {
+    for (const layer of this.layers) layer.updateBuffers();
   }
 
   /** Address of optimiser slot k. */
@@ -176,15 +192,11 @@ export class Engine {
     this.#order = arena.floats(B);
     Object.assign(this.rows, { N, T, B, batchSizes: arena.floats(T) });
     this.#x = arena.floats(N * padded(this.#inputWidth));
-    this.#shared.scratch = training ? arena.floats(Math.max(0, ...this.layers.map((layer) => layer.scratch()))) : 0;
     for (const state of this.states) state.value = arena.floats(B * padded(state.units));
-    for (const state of this.states) state.gradient = training ? arena.floats(B * padded(state.units)) : 0;
     this.outputRows = this.layers.reduce((rows, layer) => layer.plan(arena, rows, training), this.rows);
     const out = this.outputRows;
-    const outputs = purpose === "run" ? 0 : out.N * padded(this.output.size);
-    this.targets = arena.floats(outputs);
-    this.dOutput = arena.floats(outputs);
-    this.classWeights = arena.floats(padded(this.output.size));
+    if (purpose !== "run") this.planLoss(arena);
+    if (training) this.planBackward(arena);
     const widest = Math.max(B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B));
     this.#staging = arena.floats(widest);
     // Vectors may be read past the end of the last row.
@@ -192,6 +204,21 @@ export class Engine {
     this.#writeOrder(B, T, lengths);
     this.#lengths = lengths;
     Object.assign(this.#planned, { B, T, purpose });
+  }
+
+  /** Room for a loss and its gradient. */
+  planLoss(arena: Arena): void {
+    const P = padded(this.output.size);
+    this.targets = arena.floats(this.outputRows.N * P);
+    this.dOutput = arena.floats(this.outputRows.N * P);
+    this.classWeights = arena.floats(P);
+  }
+
+  /** Room for what only backward needs. */
+  planBackward(arena: Arena): void {
+    for (const layer of this.layers) layer.planBackward(arena);
+    this.#shared.scratch = arena.floats(Math.max(0, ...this.layers.map((layer) => layer.scratch())));
+    for (const state of this.states) state.gradient = arena.floats(this.rows.B * padded(state.units));
   }
 
   /** Words of one step of the input. */

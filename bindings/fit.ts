@@ -144,7 +144,7 @@ function closeEpoch(
   if (earlyStopping) {
     const watched = validation?.loss ?? trainer.epochLoss;
     if (watched < (progress.fit.bestLoss ?? Infinity) - (earlyStopping.minDelta ?? 0)) {
-      const best = engine.core.view(engine.values, engine.blockSize).slice();
+      const best = engine.saved.slice();
       Object.assign(progress.fit, { bestLoss: watched, bestEpoch: epoch, waited: 0, best });
     } else {
       progress.fit.waited = (progress.fit.waited ?? 0) + 1;
@@ -161,7 +161,7 @@ function closeEpoch(
 function restoreBest(engine: Engine, { progress }: Trainer): void {
   const { best } = progress.fit;
   if (!best) return;
-  engine.core.f32.set(best, engine.values >>> 2);
+  engine.saved.set(best);
   engine.valuesChanged();
 }
 

@@ -1,12 +1,16 @@
 export { activation, type ActivationLayer } from "./layers/activation.ts";
+export { batchNorm, type BatchNormLayer, type BatchNormOptions } from "./layers/batchNorm.ts";
 export { dense, type DenseLayer, type DenseOptions } from "./layers/dense.ts";
-export { dropout, type DropoutLayer } from "./layers/dropout.ts";
+export { dropout, type DropoutLayer, type DropoutOptions } from "./layers/dropout.ts";
 export { elman, type ElmanLayer, type ElmanOptions } from "./layers/elman.ts";
 export { embedding, type EmbeddingLayer, type EmbeddingOptions } from "./layers/embedding.ts";
 export { gru, type GruLayer, type GruOptions } from "./layers/gru.ts";
+export { jordan, type JordanLayer, type JordanOptions } from "./layers/jordan.ts";
 export { last, type LastLayer } from "./layers/last.ts";
+export { layerNorm, type LayerNormLayer, type LayerNormOptions } from "./layers/layerNorm.ts";
 export { lstm, type LstmLayer, type LstmOptions } from "./layers/lstm.ts";
 export { repeat, type RepeatLayer } from "./layers/repeat.ts";
+export { tdnn, type TdnnLayer, type TdnnOptions } from "./layers/tdnn.ts";
 export { layerNames, type LayerDescription } from "./layers/index.ts";
 export type { RecurrentOptions } from "./layers/recurrent.ts";
 export type { LayerOptions } from "./layers/layer.ts";
@@ -35,7 +39,7 @@ export {
 } from "./network.ts";
 export type { ForwardResult, Model, PredictOptions, RunOptions, StateInfo, StreamOptions } from "./model.ts";
 export type { NetworkConfig } from "./config.ts";
-export type { Parameter } from "./parameter.ts";
+export type { NetworkBuffer, Parameter } from "./parameter.ts";
 export type { Stream } from "./stream.ts";
 export { tensor, type Tensor } from "./tensor.ts";
 export type { FeatureInput, IndexInput, Input } from "./data/values.ts";

@@ -86,7 +86,7 @@ export class Model {
    */
   loadParameters(bytes: Uint8Array | ArrayBuffer): void {
     const file = readModel(bytes);
-    checkTensors(this.#engine.parameters, file);
+    checkTensors(this.#engine.tensors, file);
     fillParameters(this.#engine, file);
   }
 
@@ -179,7 +179,7 @@ export class Model {
 export function openEngine(config: NetworkConfig, file: ModelFile | undefined): Engine {
   const engine = new Engine(normalizeConfig(config), file && ((parameter) => checkTensor(parameter, file)));
   if (!file) return engine;
-  expectNoMore(engine.parameters, file);
+  expectNoMore(engine.tensors, file);
   fillParameters(engine, file);
   return engine;
 }

@@ -9,13 +9,14 @@ import { summary } from "./inspect/summary.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
 import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
+import { Parameter, type NetworkBuffer } from "./parameter.ts";
 import { normalizeOptimizer, OptimizerState, type Optimizer } from "./optimizer.ts";
 import { sizeOf, tensor, type Tensor } from "./tensor.ts";
 import { clipGradients, Trainer, type TrainOptions } from "./train.ts";
 import { expectBoolean, expectNumber, expectOptions, expectPositive, expectRange, expectType } from "./validate.ts";
 
 export interface ForwardOptions extends RunOptions {
-  /** Keep what backward needs, and let dropout act. Default false. */
+  /** Keep what backward needs, let dropout act, and let batchNorm() take the batch's own statistics. Default false. */
   readonly training?: boolean;
 }
 
@@ -38,6 +39,8 @@ export interface StepOptions {
 
 /** A network of layers: it runs, learns, streams and is saved. All calls but `fit` are synchronous. */
 export class Network extends Model {
+  /** What layers keep beside their parameters and no optimizer changes, as PyTorch's buffers: running means and variances. */
+  readonly buffers: readonly NetworkBuffer[];
   readonly #engine: Engine;
   readonly #optimizer: OptimizerState;
   /** The input of the last forward pass. */
@@ -54,6 +57,8 @@ export class Network extends Model {
     const engine = openEngine(config, file);
     super(config, file, engine);
     this.#engine = engine;
+    const buffers = engine.tensors.filter(({ buffer }) => buffer);
+    this.buffers = Object.freeze(buffers.map((block) => new Parameter(engine, block)));
     this.#optimizer = new OptimizerState(engine);
   }
 
@@ -81,6 +86,7 @@ export class Network extends Model {
     const { training = false } = options;
     const values = readInputs(this.#engine, input, options.lengths, "input");
     const result = runForward(this.#engine, values, options, expectBoolean("training", training));
+    if (training) this.#engine.updateBuffers();
     this.#input = values;
     this.#hasLoss = false;
     return result;

@@ -3,6 +3,9 @@ import type { ParameterBlock } from "./layers/layer.ts";
 import { showShape } from "./tensor.ts";
 import { expectNumber, expectRange, expectType } from "./validate.ts";
 
+/** A buffer of a network: numbers that a layer keeps and that nothing learns, such as a running mean. */
+export type NetworkBuffer = Omit<Parameter, "gradient">;
+
 /** A parameter of a network: its place in the network's memory. */
 export class Parameter {
   /** PyTorch's name, after the layer's: "lstm.weight_ih_l0". */
@@ -26,6 +29,7 @@ export class Parameter {
 
   /** The gradient, as a view like `value`. */
   get gradient(): Float32Array {
+    if (this.#block.buffer) throw new TypeError(`"${this.name}" is a buffer: it has no gradient`);
     return this.#engine.core.view(this.#block.gradient, this.#block.size);
   }
 

@@ -4,7 +4,7 @@ export { Model as Network } from "./model.ts";
 export type { ForwardResult, PredictOptions, RunOptions, StateInfo, StreamOptions } from "./model.ts";
 export { activation, type ActivationLayer } from "./layers/activation.ts";
 export { dense, type DenseLayer, type DenseOptions } from "./layers/dense.ts";
-export { dropout, type DropoutLayer } from "./layers/dropout.ts";
+export { dropout, type DropoutLayer, type DropoutOptions } from "./layers/dropout.ts";
 export { elman, type ElmanLayer, type ElmanOptions } from "./layers/elman.ts";
 export { embedding, type EmbeddingLayer, type EmbeddingOptions } from "./layers/embedding.ts";
 export { gru, type GruLayer, type GruOptions } from "./layers/gru.ts";

@@ -164,6 +164,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     engine.backward(false);
     const gradientNorm = clipGradients(engine, this.#options, progress.steps);
     const learningRate = this.#learningRate();
+    engine.updateBuffers();
     this.#state.step(this.#optimizer, learningRate);
     carried.set(finalState);
     progress.sum += loss.sum;

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import {
   activation,
   activationNames,
+  batchNorm,
   binaryCrossEntropy,
   crossEntropy,
   dense,
@@ -10,12 +11,15 @@ import {
   embedding,
   gradientCheck,
   gru,
+  jordan,
   last,
   layerNames,
+  layerNorm,
   lstm,
   meanSquaredError,
   Network,
   repeat,
+  tdnn,
   tensor,
   type LayerDescription,
   type Loss,
@@ -28,12 +32,14 @@ const mse = meanSquaredError();
 describe("gradientCheck", () => {
   const inputs = numbers([3, 5, 3]);
   const ragged = [4, 1, 5].map((T, b) => numbers([T, 3], b + 1));
+  const perStepOfRagged = [4, 1, 5].map((T, b) => numbers([T, 2], b + 9));
   const perStep = numbers([3, 5, 2], 2);
   const once = numbers([3, 2], 2);
   const words = indices([3, 5], 6);
   type Case = readonly [string, readonly LayerDescription[], TrainingData, Loss?];
   const cases: readonly Case[] = [
     ["activation", [dense(4), activation("gelu"), dense(2)], { inputs, targets: perStep }],
+    ["batchNorm", [lstm(4), batchNorm(), dense(2)], { inputs, targets: perStep, lengths: [5, 2, 3] }],
     ["dense", [dense(4, { activation: "tanh" }), dense(2)], { inputs, targets: perStep }],
     [
       "dense on vectors",
@@ -41,6 +47,11 @@ describe("gradientCheck", () => {
       { inputs: numbers([4, 3]), targets: numbers([4, 2]) },
     ],
     ["dropout", [dense(6, { activation: "tanh" }), dropout(0.4), dense(2)], { inputs, targets: perStep }],
+    [
+      "dropout by sequences, padded",
+      [gru(6), dropout(0.4, { mask: "sequence" }), dense(2)],
+      { inputs: ragged, targets: perStepOfRagged },
+    ],
     ["elman", [elman(4), dense(2)], { inputs, targets: perStep }],
     [
       "elman, sigmoid, two layers",
@@ -48,6 +59,7 @@ describe("gradientCheck", () => {
       { inputs, targets: perStep },
     ],
     ["embedding", [embedding(3), dense(2)], { inputs: words, targets: perStep }],
+    ["embedding with dropout", [embedding(3, { dropout: 0.3 }), gru(2)], { inputs: words, targets: perStep }],
     [
       "embedding under an LSTM",
       [embedding(3, { paddingIndex: 0 }), lstm(4), dense(6)],
@@ -66,6 +78,8 @@ describe("gradientCheck", () => {
       [lstm(3, { bidirectional: true }), last(), dense(2)],
       { inputs: ragged, targets: once },
     ],
+    ["jordan", [jordan(4, { outputs: 3, decay: 0.4 }), dense(2)], { inputs, targets: perStep, lengths: [5, 2, 3] }],
+    ["layerNorm", [lstm(4), layerNorm(), dense(2)], { inputs, targets: perStep, lengths: [5, 2, 3] }],
     ["lstm", [lstm(4), dense(2)], { inputs, targets: perStep }],
     [
       "lstm, two layers, dropout, padded",
@@ -73,6 +87,8 @@ describe("gradientCheck", () => {
       { inputs, targets: perStep, lengths: [5, 2, 3] },
     ],
     ["repeat", [lstm(4), last(), repeat(3), gru(4), dense(2)], { inputs, targets: numbers([3, 3, 2], 2) }],
+    ["tdnn", [tdnn(4, { context: 3, dilation: 2, activation: "tanh" }), dense(2)], { inputs, targets: perStep }],
+    ["tdnn in the middle, padded", [gru(3), tdnn(4), dense(2)], { inputs, targets: perStep, lengths: [5, 1, 3] }],
     [
       "crossEntropy",
       [gru(4), last(), dense(3)],

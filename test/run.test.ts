@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import {
   activation,
   adam,
+  batchNorm,
   characterTokenizer,
   dense,
   dropout,
@@ -13,12 +14,16 @@ import {
   embedding,
   generateText,
   gru,
+  jordan,
   last,
   layerNames,
+  layerNorm,
   lstm,
   meanSquaredError,
   Network,
   repeat,
+  tdnn,
+  type LayerDescription,
   type NetworkConfig,
 } from "../bindings/index.ts";
 import { numbers } from "./support.ts";
@@ -41,9 +46,35 @@ function inputsOf({ input }: NetworkConfig) {
   return "tokens" in input ? [[1, 2, 3], [4, 5, 6, 0], [0]] : numbers([5, 6, 3]);
 }
 
-test("the cases have every layer", () => {
+const plain = ["activation", "dense", "dropout", "elman", "embedding", "gru", "last", "lstm", "repeat"];
+
+test("the cases have every plain layer", () => {
   const seen = new Set(configs.flatMap(({ layers }) => layers.map(({ type }) => type)));
-  expect([...seen].sort()).toEqual([...layerNames].sort());
+  expect([...seen].sort()).toEqual(plain);
+});
+
+/** Layers that only the whole library has. */
+const others: readonly LayerDescription[] = [batchNorm(), jordan(2, { outputs: 1 }), layerNorm(), tdnn(2)];
+
+test("there is a case for each of the other layers", () => {
+  expect([...plain, ...others.map(({ type }) => type)].sort()).toEqual([...layerNames].sort());
+});
+
+test.each(others.map((layer) => [layer.type, layer] as const))(
+  "%s: the error says where it is to be had",
+  (type, layer) => {
+    const config = { ...features, layers: [lstm(3), layer] };
+    const text = new RegExp(
+      `"layers\\[1\\].type" expected .*the whole library: import from "unrolled"\\), got "${type}"`,
+    );
+    expect(() => new run.Network(config)).toThrow(text);
+    expect(() => run.Network.load(new Network(config).save())).toThrow(text);
+    expect(() => run.Network.load(new Network(config).save())).toThrow(run.FormatError);
+  },
+);
+
+test.each([undefined, "toString", 3])("a layer of type %j", (type) => {
+  expect(() => new run.Network({ ...features, layers: [{ type } as never] })).toThrow(RangeError);
 });
 
 describe.each(configs.map((config) => ({ config, name: config.layers.map(({ type }) => type).join(", ") })))(

@@ -1,16 +1,20 @@
 import { describe, expect, test } from "vitest";
 import {
   adam,
+  batchNorm,
   dense,
   dropout,
   elman,
   embedding,
   FormatError,
   gru,
+  jordan,
   last,
+  layerNorm,
   lstm,
   meanSquaredError,
   Network,
+  tdnn,
   tensor,
   type LayerDescription,
   type Stream,
@@ -28,6 +32,16 @@ const stacks: Readonly<Record<string, readonly LayerDescription[]>> = {
   gru: [gru(7), dense(3, { activation: "softmax" })],
   "gru, reset before, two layers": [gru(6, { reset: "before", layers: 2 }), dense(5)],
   "one of each": [lstm(5), elman(4), gru(3), dense(2, { activation: "tanh" })],
+  // Without momentum the training in between does not move what it normalises by.
+  "batch normalisation": [lstm(5), batchNorm({ momentum: 0 }), dense(3)],
+  "layer normalisation": [lstm(5), layerNorm(), dense(3), layerNorm({ affine: false })],
+  "time delays": [
+    tdnn(5, { activation: "tanh" }),
+    tdnn(4, { context: 3, dilation: 4 }),
+    gru(3),
+    tdnn(2, { delays: [0] }),
+  ],
+  jordan: [jordan(5, { outputs: 3 }), jordan(4, { outputs: 8, outputActivation: "softmax", decay: 0.7 }), dense(2)],
   "no state": [dense(5, { activation: "silu" }), dense(3)],
 };
 

@@ -93,11 +93,15 @@ describe("descriptions", () => {
         case "activation":
           expectTypeOf(layer.activation).toEqualTypeOf<Activation>();
           return 0;
+        case "batchNorm":
         case "last":
+        case "layerNorm":
           return 0;
         case "elman":
         case "embedding":
         case "gru":
+        case "jordan":
+        case "tdnn":
           return layer.units;
       }
     };

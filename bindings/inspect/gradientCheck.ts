@@ -24,8 +24,8 @@ export interface GradientCheckResult {
 }
 
 /**
- * Compares the gradients of a network with central differences of its loss, parameter by parameter. The parameters and the
- * random generator are as before afterwards; the gradients are those of this batch.
+ * Compares the gradients of a network with central differences of its loss, parameter by parameter. The parameters, buffers and
+ * the random generator are as before afterwards; the gradients are those of this batch.
  * @throws TypeError, RangeError on wrong data
  */
 export function gradientCheck(net: Network, data: TrainingData, options: GradientCheckOptions): GradientCheckResult[] {
@@ -36,6 +36,7 @@ export function gradientCheck(net: Network, data: TrainingData, options: Gradien
   expectOptions("data", data, ["inputs", "targets", "lengths"]);
   const { inputs, targets, lengths } = data;
   const random = net.randomState;
+  const buffers = net.buffers.map(({ value }) => value.slice());
   const lossNow = () => {
     net.randomState = random; // the same dropout each time
     net.forward(inputs, { training: true, ...(lengths !== undefined && { lengths }) });
@@ -51,6 +52,7 @@ export function gradientCheck(net: Network, data: TrainingData, options: Gradien
     });
   } finally {
     net.randomState = random;
+    net.buffers.forEach(({ value }, k) => value.set(buffers[k]!));
   }
 }
 

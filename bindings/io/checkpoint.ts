@@ -43,7 +43,7 @@ export interface FitProgress {
   waited?: number;
   bestLoss?: number;
   bestEpoch?: number;
-  /** All parameters at that epoch. */
+  /** All buffers and parameters at that epoch. */
   best?: Float32Array;
 }
 
@@ -105,9 +105,9 @@ export function readCheckpoint(
 ): Checkpoint {
   const file = readModel(bytes);
   const position = parsePosition(file, setup, batches);
-  checkTensors(engine.parameters, file);
+  checkTensors(engine.tensors, file);
   const floats = (name: string, size: number) => float32Of(name, expectTensor(file, name, "F32", size));
-  const { blockSize } = engine;
+  const { blockSize, saved } = engine;
   return {
     file,
     position,
@@ -115,7 +115,7 @@ export function readCheckpoint(
     carried: floats("carried", progress.carried.length),
     random: expectTensor(file, "random", "U8", 64).bytes,
     slots: Array.from({ length: slotCount(optimizer) }, (_, k) => floats(`slot${k}`, blockSize)),
-    best: file.tensors.has(`${RESERVED}best`) ? floats("best", blockSize) : undefined,
+    best: file.tensors.has(`${RESERVED}best`) ? floats("best", saved.length) : undefined,
   };
 }
 

@@ -29,7 +29,7 @@ export interface Training {
   readonly tensors: readonly NamedTensor[];
 }
 
-/** A network as a file: parameters by name in their order, then those of the training; the rest goes into the metadata. */
+/** A network as a file: parameters and buffers by name in their order, then those of the training; the rest goes into the metadata. */
 export function writeModel(
   engine: Engine,
   { config, metadata }: ModelHead,
@@ -43,8 +43,8 @@ export function writeModel(
       key,
     );
   }
-  const tensors = engine.parameters.map(({ name, shape, value, size }): NamedTensor => {
-    return [name, floatTensor(engine.core.view(value, size), shape)];
+  const tensors = engine.tensors.map(({ name, shape, value, size, buffer }): NamedTensor => {
+    return [name, (buffer?.write ?? floatTensor)(engine.core.view(value, size), shape)];
   });
   const description = { version: 1, input: config.input, layers: config.layers, seed: config.seed };
   return writeSafetensors([...tensors, ...(training?.tensors ?? [])], {
@@ -87,7 +87,7 @@ function parseDescription(text: string): unknown {
 }
 
 /**
- * Checks that the tensors of a file are the parameters of a network, none more and none less.
+ * Checks that the tensors of a file are the parameters and buffers of a network, none more and none less.
  * @throws FormatError that names the first one that differs
  */
 export function checkTensors(parameters: readonly ParameterBlock[], file: ModelFile): void {
@@ -96,14 +96,14 @@ export function checkTensors(parameters: readonly ParameterBlock[], file: ModelF
 }
 
 /** Checks that a file has the tensor of one parameter. */
-export function checkTensor({ name, shape }: ParameterBlock, { tensors }: ModelFile): void {
+export function checkTensor({ name, shape, buffer }: ParameterBlock, { tensors }: ModelFile): void {
   const found = tensors.get(name);
   if (!found) throw new FormatError("mismatch", `the file has no tensor "${name}"; it has ${listNames(tensors)}`);
   if (showShape(found.shape) !== showShape(shape)) {
     const shapes = `${showShape(shape)}, got ${showShape(found.shape)}`;
     throw new FormatError("mismatch", `tensor "${name}" expected shape ${shapes}`);
   }
-  if (found.dtype !== "F32" && found.dtype !== "F64") float32Of(name, found);
+  if (found.dtype !== "F32" && found.dtype !== "F64") (buffer?.read ?? float32Of)(name, found);
 }
 
 /** Checks that a file has no tensors beside the parameters, but for those of a training. */
@@ -126,7 +126,7 @@ function listNames(tensors: ModelFile["tensors"]): string {
 
 /** Puts tensors that were checked into the network. */
 export function fillParameters(engine: Engine, { tensors }: ModelFile): void {
-  const values = engine.parameters.map(({ name }) => float32Of(name, tensors.get(name)!));
-  engine.parameters.forEach(({ value }, i) => engine.core.f32.set(values[i]!, value >>> 2));
+  const values = engine.tensors.map(({ name, buffer }) => (buffer?.read ?? float32Of)(name, tensors.get(name)!));
+  engine.tensors.forEach(({ value }, i) => engine.core.f32.set(values[i]!, value >>> 2));
   engine.valuesChanged();
 }

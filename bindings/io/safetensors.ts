@@ -117,6 +117,17 @@ export function float32Of(name: string, tensor: RawTensor): Float32Array<ArrayBu
   throw fault("unsupported", `tensor ${show(name)}`, "dtype F32 or F64", tensor.dtype, cure);
 }
 
+/** The same for a tensor that may also be of I64, as PyTorch's counts are; beyond 2^24 they are rounded. */
+export function int64Of(name: string, tensor: RawTensor): Float32Array<ArrayBuffer> {
+  if (tensor.dtype !== "I64") return float32Of(name, tensor);
+  return Float32Array.from(new BigInt64Array(new Uint8Array(tensor.bytes).buffer), Number);
+}
+
+/** A copy of whole numbers as a tensor of I64. */
+export function int64Tensor(data: Float32Array, shape: readonly number[]): RawTensor {
+  return { dtype: "I64", shape, bytes: new Uint8Array(BigInt64Array.from(data, BigInt).buffer) };
+}
+
 // ---- reading
 
 /** A plain view: that of a Buffer would have Buffer's `slice`, which does not copy. */

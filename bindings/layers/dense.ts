@@ -94,13 +94,16 @@ class Dense extends Layer {
     this.#packedBias = arena.floats(padded(O));
   }
 
-  override plan(arena: Arena, rows: Rows, training: boolean): Rows {
+  override plan(arena: Arena, rows: Rows): Rows {
     const n = rows.N * padded(this.output.size);
     this.#rows = rows;
     this.#y = arena.floats(n);
     this.#a = this.#activation.keepsInput ? arena.floats(n) : this.#y;
-    this.#dx = training ? arena.floats(rows.N * padded(this.input.size)) : 0;
     return rows;
+  }
+
+  override planBackward(arena: Arena): void {
+    this.#dx = arena.floats(this.#rows!.N * padded(this.input.size));
   }
 
   override pack(): void {

@@ -1,18 +1,26 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
-import { expectNumber, expectOptions } from "../validate.ts";
+import { expectNumber, expectOneOf, expectOptions } from "../validate.ts";
 import {
   checkName,
   expectFeatures,
   Layer,
+  Rows,
   withoutUndefined,
   type Builder,
   type LayerOptions,
   type LayerType,
-  type Rows,
   type Shape,
 } from "./layer.ts";
 
-export interface DropoutLayer extends LayerOptions {
+export interface DropoutOptions extends LayerOptions {
+  /**
+   * "step": at each step other values. "sequence": at all steps of a sequence the same ones (Gal & Ghahramani 2016), with
+   * `truncate` at those of a piece. Default "step".
+   */
+  readonly mask?: "step" | "sequence";
+}
+
+export interface DropoutLayer extends DropoutOptions {
   readonly type: "dropout";
   readonly rate: number;
 }
@@ -23,20 +31,22 @@ export interface DropoutLayer extends LayerOptions {
  * @param rate share in [0, 1)
  * @throws RangeError, TypeError on a wrong option
  */
-export function dropout(rate: number, options: LayerOptions = {}): DropoutLayer {
-  expectOptions("dropout", options, ["name"]);
+export function dropout(rate: number, options: DropoutOptions = {}): DropoutLayer {
+  expectOptions("dropout", options, ["mask", "name"]);
+  const { mask = "step", name } = options;
   return withoutUndefined({
     type: "dropout",
     rate: expectNumber("rate", rate, 0, 1, { below: true }),
-    name: checkName(options.name),
+    mask: expectOneOf("mask", mask, ["step", "sequence"]),
+    name: checkName(name),
   });
 }
 
 class Dropout extends Layer {
   readonly output: Shape;
-  readonly #rate: number;
-  #n = 0;
-  /** Addresses of the output and the mask; 0 when nothing is dropped. */
+  readonly #description: DropoutLayer;
+  #rows = new Rows();
+  /** Addresses of the output, 0 when nothing is dropped, and the mask. */
   #y: Pointer = 0;
   #mask: Pointer = 0;
 
@@ -44,25 +54,47 @@ class Dropout extends Layer {
     super(build);
     expectFeatures(build);
     this.output = build.input;
-    this.#rate = description.rate;
+    this.#description = description;
   }
 
-  override plan(arena: Arena, rows: Rows, training: boolean): Rows {
-    const drops = training && this.#rate > 0;
-    this.#n = rows.N * padded(this.output.size);
-    this.#y = drops ? arena.floats(this.#n) : 0;
-    this.#mask = drops ? arena.floats(this.#n) : 0;
+  override plan(_arena: Arena, rows: Rows): Rows {
+    this.#rows = rows;
+    this.#y = 0;
     return rows;
   }
 
+  override planBackward(arena: Arena): void {
+    const { rate, mask } = this.#description;
+    if (rate === 0) return;
+    const { B, N } = this.#rows;
+    const P = padded(this.output.size);
+    this.#y = arena.floats(N * P);
+    this.#mask = arena.floats((mask === "sequence" ? B : N) * P);
+  }
+
   override forward(x: Pointer): Pointer {
-    if (!this.#y) return x;
-    this.core.functions.dropoutForward(this.#y, this.#mask, x, this.#n, this.#rate);
+    return this.#y ? this.drop(x) : x;
+  }
+
+  drop(x: Pointer): Pointer {
+    const { dropoutForward, dropoutMask, multiplySteps } = this.core.functions;
+    const { batchSizes, B, N, T } = this.#rows;
+    const { rate, mask } = this.#description;
+    const F = this.output.size;
+    if (mask === "sequence") {
+      dropoutMask(this.#mask, B * padded(F), rate);
+      multiplySteps(this.#y, x, this.#mask, batchSizes, T, F);
+    } else dropoutForward(this.#y, this.#mask, x, N * padded(F), rate);
     return this.#y;
   }
 
   override backward(dy: Pointer): Pointer {
-    if (this.#y) this.core.functions.multiply(dy, this.#mask, this.#n);
+    const { multiply, multiplySteps } = this.core.functions;
+    const { batchSizes, N, T } = this.#rows;
+    const F = this.output.size;
+    if (!this.#y) return dy;
+    if (this.#description.mask === "sequence") multiplySteps(dy, dy, this.#mask, batchSizes, T, F);
+    else multiply(dy, this.#mask, N * padded(F));
     return dy;
   }
 }

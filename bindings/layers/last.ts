@@ -39,14 +39,16 @@ class Last extends Layer {
     this.output = featureShape(build.input, expectFeatures(build), { time: "vector", steps: undefined });
   }
 
-  override plan(arena: Arena, from: Rows, training: boolean): Rows {
-    const P = padded(this.output.size);
+  override plan(arena: Arena, from: Rows): Rows {
     this.#from = from;
     // All sequences take part in the first step, so its batch size serves the single step that comes out.
     Object.assign(this.#rows, { N: from.B, T: 1, B: from.B, batchSizes: from.batchSizes });
-    this.#y = arena.floats(from.B * P);
-    this.#dx = training ? arena.floats(from.N * P) : 0;
+    this.#y = arena.floats(from.B * padded(this.output.size));
     return this.#rows;
+  }
+
+  override planBackward(arena: Arena): void {
+    this.#dx = arena.floats(this.#from!.N * padded(this.input.size));
   }
 
   override forward(x: Pointer): Pointer {

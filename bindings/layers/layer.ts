@@ -1,4 +1,5 @@
 import type { Arena, Core, Pointer } from "../core/core.ts";
+import type { RawTensor } from "../io/safetensors.ts";
 import { expectRange, expectType } from "../validate.ts";
 
 /** What every description of a layer has. */
@@ -37,18 +38,26 @@ export function featureShape(input: Shape, size: number, change: Partial<Shape> 
   return { ...input, kind: "features", size, reverseFrom: size, ...change };
 }
 
-/** A block of parameters: its place in the blocks of values and gradients is fixed when the network is built. */
+/** A block of parameters or a buffer: its place in the memory is fixed when the network is built. */
 export interface ParameterBlock {
   /** Index of its layer. */
   readonly layer: number;
   readonly name: string;
   readonly shape: readonly number[];
   readonly size: number;
-  /** Elements before it in the block of all parameters. */
+  /** Elements before it in the block of all parameters; of no meaning for a buffer. */
   readonly offset: number;
   value: Pointer;
   gradient: Pointer;
   readonly initialize: (at: Pointer) => void;
+  /** There if it is no parameter but a buffer: numbers that the layer keeps, without a gradient and out of the optimizer's reach. */
+  readonly buffer: BufferForm | undefined;
+}
+
+/** How a buffer stands in files, where it is not of F32. */
+interface BufferForm {
+  readonly read?: (name: string, tensor: RawTensor) => Float32Array;
+  readonly write?: (data: Float32Array, shape: readonly number[]) => RawTensor;
 }
 
 /** A state that is carried through time, (B, padded(units)): where it is in the current plan. */
@@ -68,8 +77,13 @@ export interface Builder {
   readonly input: Shape;
   /** Room for the weight gradient product, shared by all layers; set before a batch runs. */
   readonly shared: { scratch: Pointer };
-  /** Adds a parameter; `initialize` fills it when the network is new. */
-  declare(name: string, shape: readonly number[], initialize: (at: Pointer) => void): ParameterBlock;
+  /** Adds a parameter, or a buffer; `initialize` fills it when the network is new. */
+  declare(
+    name: string,
+    shape: readonly number[],
+    initialize: (at: Pointer) => void,
+    buffer?: BufferForm,
+  ): ParameterBlock;
   /** The input in time, when the layer needs a sequence or a single vector. TypeError if the layers before say otherwise. */
   requireTime(time: "sequence" | "vector"): void;
 }
@@ -103,6 +117,11 @@ export abstract class Layer {
   /** Takes room for a batch of `rows` and returns the rows that come out. */
   abstract plan(arena: Arena, rows: Rows, training: boolean): Rows;
 
+  /** Takes room for what only backward needs, after `plan` for training. */
+  planBackward(_arena: Arena): void {
+    // Nothing more.
+  }
+
   /** Packs the weights for forward, after they changed. */
   pack(): void {
     // Nothing to pack.
@@ -111,6 +130,11 @@ export abstract class Layer {
   /** Packs the weights for backward, after they changed. */
   packBackward(): void {
     // Nothing to pack.
+  }
+
+  /** Takes what the forward pass for training has measured into the buffers. */
+  updateBuffers(): void {
+    // No buffers.
   }
 
   /** Rows x in, rows y out. */

@@ -265,25 +265,30 @@ export class Recurrent extends Layer {
 
   override plan(arena: Arena, rows: Rows, training: boolean): Rows {
     this.#rows = rows;
-    const outputs = rows.N * padded(this.output.size);
-    this.#levels.forEach((level, i) => {
-      const drops = training && this.#dropout > 0 && i + 1 < this.#levels.length;
-      const joins = level.cells.length === 2;
+    for (const level of this.#levels) {
       for (const cell of level.cells) cell.plan(arena, rows, training);
-      level.joined = joins ? arena.floats(outputs) : 0;
-      level.dropped = drops ? arena.floats(outputs) : 0;
-      level.mask = drops ? arena.floats(outputs) : 0;
-      level.dx = training ? arena.floats(rows.N * padded(level.I)) : 0;
-      level.dHalf = training && joins ? arena.floats(rows.N * padded(this.#H)) : 0;
-    });
+      level.joined = level.cells.length === 2 ? arena.floats(rows.N * padded(this.output.size)) : 0;
+      level.mask = 0;
+    }
     return rows;
+  }
+
+  override planBackward(arena: Arena): void {
+    const { N } = this.#rows!;
+    this.#levels.forEach((level, i) => {
+      const dropped = this.#dropout > 0 && i + 1 < this.#levels.length ? N * padded(this.output.size) : 0;
+      level.dropped = arena.floats(dropped);
+      level.mask = dropped ? arena.floats(dropped) : 0;
+      level.dx = arena.floats(N * padded(level.I));
+      level.dHalf = level.joined ? arena.floats(N * padded(this.#H)) : 0;
+    });
   }
 
   override forward(x: Pointer): Pointer {
     for (const level of this.#levels) {
       level.x = x;
       x = level.cells.length === 2 ? this.#forwardBoth(level) : level.cells[0]!.forward(x);
-      if (level.mask) x = this.#drop(level, x);
+      if (level.mask) x = this.drop(level, x);
     }
     return x;
   }
@@ -298,7 +303,7 @@ export class Recurrent extends Layer {
     return joined;
   }
 
-  #drop(level: Level, x: Pointer): Pointer {
+  drop(level: Level, x: Pointer): Pointer {
     const n = this.#rows!.N * padded(this.output.size);
     this.core.functions.dropoutForward(level.dropped, level.mask, x, n, this.#dropout);
     return level.dropped;

@@ -46,13 +46,15 @@ class Repeat extends Layer {
     this.#steps = description.steps;
   }
 
-  override plan(arena: Arena, { B }: Rows, training: boolean): Rows {
-    const P = padded(this.output.size);
+  override plan(arena: Arena, { B }: Rows): Rows {
     const T = this.#steps;
     Object.assign(this.#rows, { N: T * B, T, B, batchSizes: arena.floats(T) });
-    this.#y = arena.floats(T * B * P);
-    this.#dx = training ? arena.floats(B * P) : 0;
+    this.#y = arena.floats(T * B * padded(this.output.size));
     return this.#rows;
+  }
+
+  override planBackward(arena: Arena): void {
+    this.#dx = arena.floats(this.#rows.B * padded(this.output.size));
   }
 
   override forward(x: Pointer): Pointer {

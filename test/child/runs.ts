@@ -3,18 +3,21 @@
 import {
   adam,
   adamw,
+  batchNorm,
   crossEntropy,
   dense,
   dropout,
   elman,
   embedding,
   gru,
+  jordan,
   languageModelData,
   lstm,
   meanSquaredError,
   Network,
   rmsprop,
   sgd,
+  tdnn,
   type FitOptions,
   type Trainer,
   type TrainingData,
@@ -88,6 +91,28 @@ export const runs: Readonly<Record<string, Run>> = {
     options: { loss: meanSquaredError(), optimizer: adam(), epochs: 12 },
     by: "train",
   },
+  "batch normalisation, with early stopping": {
+    make: (seed) => new Network({ input: { features: 3 }, layers: [gru(4), batchNorm(), dense(2), batchNorm()], seed }),
+    data: { inputs: numbers([8, 5, 3]), targets: numbers([8, 5, 2], 2) },
+    options: {
+      loss: meanSquaredError(),
+      optimizer: sgd({ learningRate: 0.5, weightDecay: 0.01 }),
+      epochs: 20,
+      batchSize: 4,
+      validation: { inputs: numbers([6, 5, 3], 60), targets: numbers([6, 5, 2], 61) },
+      earlyStopping: { patience: 6 },
+    },
+    by: "fit",
+  },
+  "time delays and Jordan, truncated": {
+    make: (seed) => {
+      const layers = [tdnn(5, { dilation: 2 }), jordan(4, { outputs: 2, decay: 0.5 })];
+      return new Network({ input: { features: 3 }, layers, seed });
+    },
+    data: { inputs: numbers([7, 12, 3]), targets: numbers([7, 12, 2], 2) },
+    options: { loss: meanSquaredError(), optimizer: adam(), epochs: 2, batchSize: 3, truncate: 5 },
+    by: "train",
+  },
   "elman, the whole epoch in one order": {
     make: (seed) => new Network({ input: { features: 3 }, layers: [elman(4), dense(2)], seed }),
     data: { inputs: numbers([7, 4, 3]), targets: numbers([7, 4, 2], 2) },
@@ -96,9 +121,10 @@ export const runs: Readonly<Record<string, Run>> = {
   },
 };
 
-/** What a run ends with, as text: parameters, the generator, and the history of fit. */
+/** What a run ends with, as text: parameters, buffers, the generator, and the history of fit. */
 export interface End {
   readonly parameters: string;
+  readonly buffers: string;
   readonly random: string;
   readonly history: unknown;
 }
@@ -120,5 +146,6 @@ export async function finish(
     for (const { step } of trainer) onStep(trainer, step);
     history = trainer.epochLoss;
   }
-  return { parameters: bitsOf(parametersOf(net)), random: bitsOf(net.randomState), history };
+  const buffers = bitsOf(Float32Array.from(net.buffers.flatMap(({ value }) => [...value])));
+  return { parameters: bitsOf(parametersOf(net)), buffers, random: bitsOf(net.randomState), history };
 }

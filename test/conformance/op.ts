@@ -1,4 +1,4 @@
-/** Kind op: activations, softmax, linear, embedding. */
+/** Kind op: activations, softmax, linear, embedding, normalisation. */
 
 import type { Activation, LayerDescription } from "../../bindings/index.ts";
 import type { GoldenTensor } from "../golden.ts";
@@ -47,6 +47,8 @@ export function runOp(library: Library, c: Case): void {
   else if (op === "log_softmax") runSoftmax(library, c, "logSoftmax");
   else if (op === "linear") runLinear(library, c);
   else if (op === "embedding") runEmbedding(library, c);
+  else if (op === "layer_norm") runLayerNorm(library, c);
+  else if (op === "batch_norm") runBatchNorm(library, c);
   else throw new Skip(op);
 }
 
@@ -88,19 +90,48 @@ function runLinear(library: Library, c: Case): void {
   compareLayer(library, c, library.dense(units, { bias: c.has("bias"), name: "" }));
 }
 
-/** A layer over the axis `dim` of its input, which the library has last. */
-function compareLayer(library: Library, c: Case, layer: LayerDescription, dim = -1): void {
+function runLayerNorm(library: Library, c: Case): void {
+  c.options.expectKnown(["op", "eps", "normalized_shape", "elementwise_affine", "note"]);
+  const affine = c.has("weight");
+  if (affine !== c.has("bias")) throw new Skip("layer_norm with a weight or a bias alone");
+  if (affine && c.tensor("weight").shape.length > 1) throw new Skip("layer_norm over several axes");
+  compareLayer(library, c, library.layerNorm({ affine, name: "", ...epsilonOf(c) }));
+}
+
+function runBatchNorm(library: Library, c: Case): void {
+  c.options.expectKnown(["op", "training", "eps", "momentum", "num_features", "affine", "note"]);
+  const affine = c.has("weight");
+  if (affine !== c.has("bias")) throw new Skip("batch_norm with a weight or a bias alone");
+  const training = c.options.flag("training") ?? true;
+  const isRunning = c.has("running_mean") && c.has("running_var");
+  if (!training && !isRunning) throw new Skip("batch_norm by running statistics that are not there");
+  if (!training && c.has("R_output")) throw new Skip("gradient of batch_norm by running statistics");
+  const momentum = c.options.number("momentum");
+  const options = { affine, name: "", ...epsilonOf(c), ...(momentum !== undefined && { momentum }) };
+  compareLayer(library, c, library.batchNorm(options), c.tensor("input").shape.length === 3 ? 1 : -1, training);
+}
+
+function epsilonOf(c: Case): { epsilon?: number } {
+  const epsilon = c.options.number("eps");
+  return epsilon === undefined ? {} : { epsilon };
+}
+
+/** A layer over the axis `dim` of its input, which the library has last; by default the same in training and out of it. */
+function compareLayer(library: Library, c: Case, layer: LayerDescription, dim = -1, training?: boolean): void {
   const input = c.tensor("input");
   const rank = input.shape.length;
   const x = moveAxis(input, dim, -1);
   const net = new library.Network({ input: { features: x.shape.at(-1)! }, layers: [layer] });
   setParameters(net, (name) => c.tensor(name));
+  for (const buffer of net.buffers) if (c.has(buffer.name)) buffer.set(c.tensor(buffer.name).data);
   const enter = (tensor: GoldenTensor) => toTensor(library, rank === 3 ? tensor : asRows(tensor));
   const leave = (data: Float32Array): Float64Array => {
     const shape = [...x.shape.slice(0, -1), data.length / (input.data.length / x.shape.at(-1)!)];
     return moveAxis({ data: Float64Array.from(data), shape }, -1, dim).data;
   };
-  c.compareIfAny("output", leave(net.forward(enter(x)).output.data), { what: "output (not for training)" });
+  if (training !== true)
+    c.compare("output", leave(net.forward(enter(x)).output.data), { what: "output (not for training)" });
+  if (training === false) return;
   const { output } = net.forward(enter(x), { training: true });
   c.compare("output", leave(output.data));
   if (!c.has("R_output")) return;
