@@ -2,7 +2,6 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, readdirSync } from "n
 import { basename, join, relative } from "node:path";
 import commonjs from "@rollup/plugin-commonjs";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
-import { dts } from "rollup-plugin-dts";
 import esbuild from "rollup-plugin-esbuild";
 
 const root = import.meta.dirname;
@@ -203,7 +202,6 @@ function entry(input, name, core, suffix) {
       plugins: [redirect(coreModule, moduleOf(`${kind}.workerd`)), wasmBeside, ...source],
       watch,
     },
-    { input, output: { file: `dist/${name}.d.ts`, format: "es" }, plugins: [wasmBeside, dts()], watch },
   ];
 }
 

@@ -60,9 +60,11 @@ export class Model {
 
   /**
    * Builds a network with random weights.
-   * @param file for `load`: the weights instead
    * @throws TypeError, RangeError when the layers do not fit together, or for a wrong option
    */
+  constructor(config: NetworkConfig);
+  /** For `load`: the weights of a file instead. @internal */
+  constructor(config: NetworkConfig, file: ModelFile | undefined, engine?: Engine);
   constructor(config: NetworkConfig, file?: ModelFile, engine = openEngine(config, file)) {
     this.#engine = engine;
     this.config = engine.config;

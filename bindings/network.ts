@@ -50,9 +50,11 @@ export class Network extends Model {
 
   /**
    * Builds a network with random weights.
-   * @param file for `load`: the weights instead
    * @throws TypeError, RangeError when the layers do not fit together, or for a wrong option
    */
+  constructor(config: NetworkConfig);
+  /** For `load`: the weights of a file instead. @internal */
+  constructor(config: NetworkConfig, file: ModelFile);
   constructor(config: NetworkConfig, file?: ModelFile) {
     const engine = openEngine(config, file);
     super(config, file, engine);

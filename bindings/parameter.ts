@@ -14,6 +14,7 @@ export class Parameter {
   readonly #engine: Engine;
   readonly #block: ParameterBlock;
 
+  /** @internal */
   constructor(engine: Engine, block: ParameterBlock) {
     this.name = block.name;
     this.shape = block.shape;

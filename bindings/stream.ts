@@ -26,6 +26,7 @@ export class Stream {
   readonly #tokens: Int32Array | undefined;
   readonly #output: Float32Array;
 
+  /** @internal */
   constructor(engine: Engine, batch: number) {
     const { kind, size } = engine.input;
     this.#tokens = kind === "tokens" ? new Int32Array(batch) : undefined;

@@ -84,6 +84,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   readonly #setup: Setup;
   #stopped = false;
 
+  /** @internal */
   constructor(engine: Engine, head: ModelHead, state: OptimizerState, data: TrainingData, options: TrainOptions) {
     expectOptions("train", options, trainOptionNames);
     this.#options = checkOptions(options);

@@ -1,16 +1,26 @@
-// Packs the package, installs the tarball offline in an empty folder, looks at what is in it and uses it there.
+// Packs the package, installs the tarball offline in an empty folder, looks at what is in it, asks TypeScript about its
+// types and uses it there.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, normalize, relative } from "node:path";
+import { join, posix, relative } from "node:path";
+import { checkTypes } from "./check-types.mjs";
+
+const root = join(import.meta.dirname, "..");
+
+/** Declarations of the public types: those of the entries and what these name. */
+const typed = filesOf(join(root, "dist/types")).filter((file) => file.endsWith(".d.ts"));
+const sources = filesOf(join(root, "bindings")).filter((file) => !file.startsWith("cli/"));
 
 const files = [
-  ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
-  ...["dist/cli.js", "dist/cli.licenses.txt", "dist/core.wasm", "dist/index.d.ts", "dist/index.licenses.txt"],
-  ...["dist/edge-light.js", "dist/edge-light.js.map", "dist/index.js", "dist/index.js.map"],
-  ...["dist/run.d.ts", "dist/run.licenses.txt", "dist/run.wasm", "dist/workerd.js", "dist/workerd.js.map"],
-  ...["run", "run.edge-light", "run.workerd"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
+  ...["CHANGELOG.md", "LICENSE", "README.md", "package.json", "dist/cli.js", "dist/cli.licenses.txt"],
+  ...["index", "run"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`, `dist/${name}.licenses.txt`]),
+  ...["workerd", "edge-light"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
+  ...["run.workerd", "run.edge-light"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
+  ...["dist/core.wasm", "dist/run.wasm"],
+  ...typed.flatMap((name) => [`dist/types/${name}`, `dist/types/${name}.map`]),
+  ...sources.map((name) => `bindings/${name}`),
 ];
 
 const program = `
@@ -29,7 +39,6 @@ assert.deepEqual(small.Network.load(bytes).parameterVector, net.parameterVector)
 console.log("packed, installed and used: 6 parameters, " + bytes.length + " bytes saved and loaded");
 `;
 
-const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "unrolled-smoke-"));
 
 /**
@@ -39,28 +48,48 @@ const folder = mkdtempSync(join(tmpdir(), "unrolled-smoke-"));
  */
 const run = (command, parameters, cwd) => execFileSync(command, parameters, { cwd, stdio: "inherit" });
 
+/** The files in a folder and in those within it. @param {string} folder */
+function filesOf(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll("\\", "/"));
+}
+
 /** Exactly the files that users need. @param {string} installed */
 function checkFiles(installed) {
-  const found = readdirSync(installed, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(installed, join(entry.parentPath, entry.name)).replaceAll("\\", "/"));
-  assert.deepEqual(found.sort(), [...files].sort());
+  assert.deepEqual(filesOf(installed).sort(), [...files].sort());
   for (const file of files)
     assert(!readFileSync(join(installed, file)).includes(root), `${file} tells where it was built`);
 }
 
-/** Source maps that work alone: each source by a path in the project, with its text. @param {string} installed */
+/**
+ * Source maps: of code, they work alone, each source by a path in the project, with its text; of types, they name a source that
+ * lies in the package, as editors open nothing else.
+ * @param {string} installed
+ */
 function checkSourceMaps(installed) {
   for (const file of files.filter((name) => name.endsWith(".map"))) {
-    const { version, sources, sourcesContent } = JSON.parse(readFileSync(join(installed, file), "utf8"));
-    assert.equal(version, 3);
-    assert(sources.length > 0 && sources.length === sourcesContent?.length, `${file} lacks texts of its sources`);
-    for (const [k, source] of sources.entries()) {
-      assert.match(normalize(`dist/${source}`).replaceAll("\\", "/"), /^(bindings|build)\/[\w./-]+\.ts$/, file);
-      assert(typeof sourcesContent[k] === "string", `${file} lacks the text of ${source}`);
+    const map = JSON.parse(readFileSync(join(installed, file), "utf8"));
+    assert.equal(map.version, 3);
+    /** @type {string[]} */
+    const named = map.sources.map((/** @type {string} */ source) =>
+      posix.normalize(`${posix.dirname(file)}/${map.sourceRoot ?? ""}${source}`),
+    );
+    if (file.endsWith(".d.ts.map")) {
+      assert.deepEqual(named, [file.replace(/^dist\/types\//, "").replace(/\.d\.ts\.map$/, ".ts")]);
+      assert(
+        named.every((source) => files.includes(source)),
+        `${file} names a source that is not in the package`,
+      );
+    } else {
+      assert(named.length > 0 && named.length === map.sourcesContent?.length, `${file} lacks texts of its sources`);
+      for (const [k, source] of named.entries()) {
+        assert.match(source, /^(bindings|build)\/[\w./-]+\.ts$/, file);
+        assert(typeof map.sourcesContent[k] === "string", `${file} lacks the text of ${source}`);
+      }
     }
-    const code = readFileSync(join(installed, file.slice(0, -".map".length)), "utf8");
-    assert(code.trimEnd().endsWith(`//# sourceMappingURL=${file.slice("dist/".length)}`), `nothing names ${file}`);
+    const text = readFileSync(join(installed, file.slice(0, -".map".length)), "utf8");
+    assert(text.trimEnd().endsWith(`//# sourceMappingURL=${posix.basename(file)}`), `nothing names ${file}`);
   }
 }
 
@@ -74,6 +103,7 @@ try {
   run("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${tarball}`], folder);
   checkFiles(join(folder, "node_modules/unrolled"));
   checkSourceMaps(join(folder, "node_modules/unrolled"));
+  checkTypes(folder);
   run(process.execPath, ["smoke.js"], folder);
   run(join(folder, "node_modules/.bin/unrolled"), ["--help"], folder);
 } finally {
