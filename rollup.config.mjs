@@ -10,6 +10,7 @@ const library = join(root, "bindings/index.ts");
 const runOnly = join(root, "bindings/run.ts");
 const coreModule = join(root, "bindings/core/module.ts");
 const initializer = join(root, "bindings/initializer.ts");
+const whole = join(root, "bindings/whole.ts");
 
 /** @typedef {import("rollup").Plugin} Plugin */
 
@@ -108,9 +109,11 @@ const learning = new Set([
   ...[
     "backward",
     "backwardBoth",
+    "drop",
     "enterOutputGradient",
     "enterTargets",
     "gradient",
+    "initialStates",
     "packBackward",
     "packHiddenRows",
     "permutation",
@@ -164,7 +167,12 @@ function entry(input, name, core, suffix) {
   const moduleOf = (/** @type {string} */ kind) => ({ id: join(root, `bindings/core/module${kind}.ts`) });
   const kind = core === "core" ? "" : `.${core}`;
   const source = [
-    ...(core === "run" ? [redirect(initializer, { id: join(root, "bindings/initializer.run.ts") })] : []),
+    ...(core === "run"
+      ? [
+          redirect(initializer, { id: join(root, "bindings/initializer.run.ts") }),
+          redirect(whole, { id: join(root, "bindings/whole.run.ts") }),
+        ]
+      : []),
     nodeResolve(),
     typescript(),
     ...(core === "run" ? [withoutLearning] : []),

@@ -1,7 +1,9 @@
 import { Arena, Core, padded, type Pointer } from "./core/core.ts";
 import type { Time, Values } from "./data/values.ts";
 import { buildLayers, type EngineConfig } from "./build.ts";
+import { initialStates, initialStatesBackward } from "./layers/initialStates.ts";
 import { Rows, type Layer, type ParameterBlock, type Shape, type StateBuffer } from "./layers/layer.ts";
+import { whole } from "./whole.ts";
 
 /** Only an output, an output and its loss, or gradients too. */
 export type Purpose = "run" | "evaluate" | "train";
@@ -61,6 +63,8 @@ export class Engine {
   #lengths: Int32Array | undefined;
   #packed = false;
   #packedBackward = false;
+  /** Whether the states that were entered are the learnt ones. */
+  #startsLearnt = false;
 
   /**
    * @param check sees each parameter before any memory is taken, and may refuse
@@ -170,7 +174,7 @@ export class Engine {
 
   #plan(B: number, T: number, purpose: Purpose, lengths: Int32Array | undefined): void {
     this.#planned.B = 0;
-    const training = purpose === "train";
+    const training = whole && purpose === "train";
     const arena = new Arena(this.#workspace);
     const N = lengths ? lengths.reduce((a, b) => a + b, 0) : B * T;
     this.#order = arena.floats(B);
@@ -181,7 +185,7 @@ export class Engine {
     for (const state of this.states) state.gradient = training ? arena.floats(B * padded(state.units)) : 0;
     this.outputRows = this.layers.reduce((rows, layer) => layer.plan(arena, rows, training), this.rows);
     const out = this.outputRows;
-    const outputs = purpose === "run" ? 0 : out.N * padded(this.output.size);
+    const outputs = whole && purpose !== "run" ? out.N * padded(this.output.size) : 0;
     this.targets = arena.floats(outputs);
     this.dOutput = arena.floats(outputs);
     this.classWeights = arena.floats(padded(this.output.size));
@@ -238,8 +242,17 @@ export class Engine {
     this.#enterValues(this.dOutput, values, this.outputRows);
   }
 
-  /** Sets the initial states, flat as `states` lists them, each (B, units); undefined for zeros. */
+  /** Where B sequences start that are given no state, flat; undefined for zeros. */
+  initialStates(B: number): Float32Array | undefined {
+    return whole ? initialStates(this.core, this.states, B) : undefined;
+  }
+
+  /** Sets the initial states, flat as `states` lists them, each (B, units); undefined for the learnt ones, or zeros. */
   enterStates(flat: Float32Array | undefined, which: "value" | "gradient"): void {
+    if (whole && which === "value") {
+      this.#startsLearnt = flat === undefined;
+      flat ??= this.initialStates(this.rows.B);
+    }
     const { enterState, zero } = this.core.functions;
     const { B } = this.rows;
     const first = this.states[0];
@@ -324,6 +337,7 @@ export class Engine {
     this.canBackward = false;
     let dy = this.dOutput;
     for (let i = this.layers.length - 1; i >= 0; i--) dy = this.layers[i]!.backward(dy, i > 0 || wantsInput);
+    if (this.#startsLearnt) initialStatesBackward(this.core, this.states, this.rows.B);
     return dy;
   }
 
