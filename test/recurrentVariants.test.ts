@@ -289,6 +289,9 @@ describe("descriptions", () => {
   });
 
   const wrong: readonly (readonly [string, () => unknown, Kind, RegExp])[] = [
+    ["null for options", () => lstm(4, null as never), TypeError, /"lstm" expected an object, got null/],
+    ["null for options of gru", () => gru(4, null as never), TypeError, /"gru" expected an object, got null/],
+    ["null for options of elman", () => elman(4, null as never), TypeError, /"elman" expected an object, got null/],
     [
       "projection 0",
       () => lstm(4, { projection: 0 }),

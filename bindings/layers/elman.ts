@@ -26,8 +26,8 @@ export interface ElmanLayer extends ElmanOptions {
  * @throws RangeError, TypeError on a wrong option
  */
 export function elman(units: number, options: ElmanOptions = {}): ElmanLayer {
-  const { activation = "tanh" } = options;
   const checked = checkRecurrent("elman", units, options, ["activation"]);
+  const { activation = "tanh" } = options;
   return withoutUndefined({
     type: "elman",
     ...checked,

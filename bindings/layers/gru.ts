@@ -29,8 +29,8 @@ export interface GruLayer extends GruOptions {
  * @throws RangeError, TypeError on a wrong option
  */
 export function gru(units: number, options: GruOptions = {}): GruLayer {
-  const { reset = "after" } = options;
   const checked = checkRecurrent("gru", units, options, ["reset"]);
+  const { reset = "after" } = options;
   return withoutUndefined({ type: "gru", ...checked, reset: expectOneOf("reset", reset, resets) });
 }
 

@@ -61,8 +61,8 @@ export interface LstmLayer extends LstmOptions {
  * @throws RangeError, TypeError on a wrong option
  */
 export function lstm(units: number, options: LstmOptions = {}): LstmLayer {
-  const { forgetBias } = options;
   const checked = checkRecurrent("lstm", units, options, ["forgetBias", ...(whole ? variantNames : [])]);
+  const { forgetBias } = options;
   if (forgetBias !== undefined) {
     expectNumber("forgetBias", forgetBias);
     if (!checked.bias) throw new RangeError('"forgetBias" needs the biases: leave out "bias: false"');
