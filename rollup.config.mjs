@@ -9,7 +9,7 @@ const library = join(root, "bindings/index.ts");
 const runOnly = join(root, "bindings/run.ts");
 const coreModule = join(root, "bindings/core/module.ts");
 /** What `unrolled/run` has in another form, NAME.run.ts in place of NAME.ts. */
-const inPlace = ["initializer", "layers/index"];
+const inPlace = ["initializer", "layers/index", "whole"];
 
 /** @typedef {import("rollup").Plugin} Plugin */
 
@@ -115,6 +115,7 @@ const learning = new Set([
     "enterOutputGradient",
     "enterTargets",
     "gradient",
+    "initialStates",
     "packBackward",
     "packHiddenRows",
     "permutation",

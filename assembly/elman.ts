@@ -5,12 +5,15 @@
 // backward (2) da = dh∘φ'(a)                 tanh: 1 − h², relu: h > 0, sigmoid: h(1 − h)
 //          (1) dx += da·wIh   dhPrev = da·wHh   dwIh += daᵀ·x   dwHh += daᵀ·hPrev   db += Σ da
 //
-// Forward keeps y = h and hPrev of every row; backward overwrites y with da.
+// Forward keeps y = h and hPrev of every row; backward overwrites y with da. The `Regularized` pair has recurrent dropout and
+// zoneout (regularize.ts) around each step; it is the same loop, whose branches are by step and cost nothing.
 import { columnSumGates } from "./gates";
 import { sigmoidArray, tanhArray } from "./math";
 import { matmul, weightGradient } from "./matmul";
+import { maskState, regularizedStep, zoneout, zoneoutBackward } from "./regularize";
 import { batchSize, rowsOf } from "./sequence";
 import { bytes, padded } from "./simd";
+import { add, multiply, zero } from "./vector";
 
 /** The activations of a recurrent unit, by the numbers that the bindings pass. */
 const TANH = 0;
@@ -25,18 +28,43 @@ export function elmanForward(
   x: usize, wIh: usize, wHh: usize, bias: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool, keep: bool,
 ): void {
+  forward(y, y, h, hPrev, 0, x, wIh, wHh, bias, 0, 0, batchSizes, T, I, H, activation, reverse, keep);
+}
+
+/**
+ * As elmanForward with `keep`, and with hIn, mask (B, padded(H)), z (N, padded(H)) of regularize.ts, 0 for none · a (N, padded(H)):
+ * φ(a), which zoneout makes another than y
+ */
+export function elmanRegularizedForward(
+  y: usize, a: usize, h: usize, hPrev: usize, hIn: usize,
+  x: usize, wIh: usize, wHh: usize, bias: usize, mask: usize, z: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, activation: i32, reverse: bool,
+): void {
+  forward(y, a, h, hPrev, hIn, x, wIh, wHh, bias, mask, z, batchSizes, T, I, H, activation, reverse, true);
+}
+
+function forward(
+  y: usize, out: usize, h: usize, hPrev: usize, hIn: usize,
+  x: usize, wIh: usize, wHh: usize, bias: usize, mask: usize, z: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, activation: i32, reverse: bool, keep: bool,
+): void {
   const P = padded(H);
   const N = rowsOf(batchSizes, T);
-  matmul(y, P, bias, 0, x, padded(I), wIh, N, P, I);
+  matmul(out, P, bias, 0, x, padded(I), wIh, N, P, I);
   const kept = keep ? P : 0;
   let row = reverse ? N : 0;
   for (let step = 0; step < T; step++) {
     const B = batchSize(batchSizes, reverse ? T - 1 - step : step);
     if (reverse) row -= B;
-    const a = y + bytes(row * P);
-    matmul(a, P, a, P, h, P, wHh, B, P, H);
+    const a = out + bytes(row * P);
+    if (mask) maskState(hIn, h, mask, B * P);
+    matmul(a, P, a, P, mask ? hIn : h, P, wHh, B, P, H);
     for (let b = 0; b < B; b++) {
       elmanCell(a + bytes(b * P), h + bytes(b * P), hPrev + bytes((row + b) * kept), P, activation);
+    }
+    if (z) {
+      zoneout(h, hPrev + bytes(row * P), z + bytes(row * P), B * P);
+      memory.copy(y + bytes(row * P), h, bytes(B * P));
     }
     if (!reverse) row += B;
   }
@@ -69,6 +97,30 @@ export function elmanBackward(
   x: usize, wIhRows: usize, wHhRows: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool,
 ): void {
+  backward(
+    dx, dwIh, dwHh, dbIh, dbHh, dh, 0, y, hPrev, dy, x, wIhRows, wHhRows, 0, 0, scratch, batchSizes, T, I, H, activation, reverse,
+  );
+}
+
+/** As elmanBackward, from a instead of y · carry (B, padded(H)): zoneout, which overwrites dy too */
+export function elmanRegularizedBackward(
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, carry: usize,
+  a: usize, hPrev: usize, dy: usize,
+  x: usize, wIhRows: usize, wHhRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, activation: i32, reverse: bool,
+): void {
+  backward(
+    dx, dwIh, dwHh, dbIh, dbHh, dh, carry, a, hPrev, dy, x, wIhRows, wHhRows, mask, z, scratch, batchSizes,
+    T, I, H, activation, reverse,
+  );
+}
+
+function backward(
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, carry: usize,
+  y: usize, hPrev: usize, dy: usize,
+  x: usize, wIhRows: usize, wHhRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, activation: i32, reverse: bool,
+): void {
   const P = padded(H);
   const N = rowsOf(batchSizes, T);
   let row = reverse ? 0 : N;
@@ -76,8 +128,15 @@ export function elmanBackward(
     const B = batchSize(batchSizes, reverse ? step : T - 1 - step);
     if (!reverse) row -= B;
     const da = y + bytes(row * P);
+    if (z) {
+      add(dh, dy + bytes(row * P), B * P);
+      zero(dy + bytes(row * P), B * P);
+      zoneoutBackward(dh, carry, z + bytes(row * P), B * P);
+    }
     elmanCellBackward(da, dh, dy + bytes(row * P), B * P, activation);
     matmul(dh, P, 0, 0, da, P, wHhRows, B, P, P);
+    if (mask || z) regularizedStep(dh, mask, z ? carry : 0, B * P);
+    if (mask) multiply(hPrev + bytes(row * P), mask, B * P);
     if (reverse) row += B;
   }
   weightGradient(dwIh, x, padded(I), I, dwHh, hPrev, P, H, y, P, scratch, 1, H, N);

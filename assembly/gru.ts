@@ -12,12 +12,15 @@
 //              dx += da·wIh   dhPrev += [dar daz]·wHrz   dwIh += daᵀ·x   dwHrz += [dar daz]ᵀ·hPrev   dbIh += Σ da
 //
 // Forward keeps gates [r z n], q and hPrev of every row. Backward overwrites the gates with da and, with reset after, q
-// with dq.
+// with dq. The `Regularized` pair has recurrent dropout and zoneout (regularize.ts) around each step; it is the same loop,
+// whose branches are by step and cost nothing. The mask acts on hPrev in the products and in q, and not in (3).
 import { columnSumGates } from "./gates";
 import { sigmoidArray, tanhArray } from "./math";
 import { matmul, weightGradient } from "./matmul";
+import { maskState, regularizedStep, zoneout, zoneoutBackward } from "./regularize";
 import { batchSize, rowsOf } from "./sequence";
 import { bytes, muladd, padded } from "./simd";
+import { add, multiply, zero } from "./vector";
 
 /**
  * y rows (N, padded(H)) · h (B, padded(H)): in the initial, out the final state · gates (N, 3·padded(H)) · q, hPrev
@@ -30,6 +33,23 @@ export function gruForward(
   x: usize, wIh: usize, wHrz: usize, wHn: usize, bias: usize, biasHn: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool, keep: bool,
 ): void {
+  forward(y, h, gates, q, hPrev, 0, x, wIh, wHrz, wHn, bias, biasHn, 0, 0, batchSizes, T, I, H, resetAfter, reverse, keep);
+}
+
+/** As gruForward with `keep`, and with hIn, mask (B, padded(H)), z (N, padded(H)) of regularize.ts, 0 for none. */
+export function gruRegularizedForward(
+  y: usize, h: usize, gates: usize, q: usize, hPrev: usize, hIn: usize,
+  x: usize, wIh: usize, wHrz: usize, wHn: usize, bias: usize, biasHn: usize, mask: usize, z: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool,
+): void {
+  forward(y, h, gates, q, hPrev, hIn, x, wIh, wHrz, wHn, bias, biasHn, mask, z, batchSizes, T, I, H, resetAfter, reverse, true);
+}
+
+function forward(
+  y: usize, h: usize, gates: usize, q: usize, hPrev: usize, hIn: usize,
+  x: usize, wIh: usize, wHrz: usize, wHn: usize, bias: usize, biasHn: usize, mask: usize, z: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool, keep: bool,
+): void {
   const P = padded(H);
   const N = rowsOf(batchSizes, T);
   matmul(gates, 3 * P, bias, 0, x, padded(I), wIh, N, 3 * P, I);
@@ -40,17 +60,23 @@ export function gruForward(
     if (reverse) row -= B;
     const a = gates + bytes(row * 3 * P);
     const qAt = q + bytes(row * kept);
-    matmul(a, 3 * P, a, 3 * P, h, P, wHrz, B, 2 * P, H);
+    if (mask) maskState(hIn, h, mask, B * P);
+    const from = mask ? hIn : h;
+    matmul(a, 3 * P, a, 3 * P, from, P, wHrz, B, 2 * P, H);
     for (let b = 0; b < B; b++) sigmoidArray(a + bytes(b * 3 * P), a + bytes(b * 3 * P), 2 * P);
     if (resetAfter) {
-      matmul(qAt, P, biasHn, 0, h, P, wHn, B, P, H);
+      matmul(qAt, P, biasHn, 0, from, P, wHn, B, P, H);
     } else {
-      for (let b = 0; b < B; b++) gruReset(qAt + bytes(b * P), a + bytes(b * 3 * P), h + bytes(b * P), P);
+      for (let b = 0; b < B; b++) gruReset(qAt + bytes(b * P), a + bytes(b * 3 * P), from + bytes(b * P), P);
       matmul(a + bytes(2 * P), 3 * P, a + bytes(2 * P), 3 * P, qAt, P, wHn, B, P, H);
     }
     for (let b = 0; b < B; b++) {
       const at = row + b;
       gruCell(y + bytes(at * P), h + bytes(b * P), hPrev + bytes(at * kept), a + bytes(b * 3 * P), qAt + bytes(b * P), P, resetAfter);
+    }
+    if (z) {
+      zoneout(h, hPrev + bytes(row * P), z + bytes(row * P), B * P);
+      memory.copy(y + bytes(row * P), h, bytes(B * P));
     }
     if (!reverse) row += B;
   }
@@ -96,6 +122,31 @@ export function gruBackward(
   x: usize, wIhRows: usize, wHrzRows: usize, wHnRows: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool,
 ): void {
+  backward(
+    dx, dwIh, dwHh, dbIh, dbHh, dh, dq, 0, gates, q, hPrev, dy, x, wIhRows, wHrzRows, wHnRows, 0, 0, scratch, batchSizes,
+    T, I, H, resetAfter, reverse, false,
+  );
+}
+
+/** As gruBackward · carry (B, padded(H)): scratch; zoneout overwrites dy too */
+export function gruRegularizedBackward(
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dq: usize, carry: usize,
+  gates: usize, q: usize, hPrev: usize, dy: usize,
+  x: usize, wIhRows: usize, wHrzRows: usize, wHnRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool,
+): void {
+  backward(
+    dx, dwIh, dwHh, dbIh, dbHh, dh, dq, carry, gates, q, hPrev, dy, x, wIhRows, wHrzRows, wHnRows, mask, z, scratch, batchSizes,
+    T, I, H, resetAfter, reverse, true,
+  );
+}
+
+function backward(
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dq: usize, carry: usize,
+  gates: usize, q: usize, hPrev: usize, dy: usize,
+  x: usize, wIhRows: usize, wHrzRows: usize, wHnRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
+  T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool, regularized: bool,
+): void {
   const P = padded(H);
   const N = rowsOf(batchSizes, T);
   let row = reverse ? 0 : N;
@@ -105,9 +156,23 @@ export function gruBackward(
     const da = gates + bytes(row * 3 * P);
     const qAt = q + bytes(row * P);
     const hAt = hPrev + bytes(row * P);
+    if (regularized) {
+      zero(carry, B * P);
+      if (z) {
+        add(dh, dy + bytes(row * P), B * P);
+        zero(dy + bytes(row * P), B * P);
+        zoneoutBackward(dh, carry, z + bytes(row * P), B * P);
+      }
+    }
     for (let b = 0; b < B; b++) {
       const at = bytes(b * P);
       gruCellBackward(da + at * 3, qAt + at, dh + at, hAt + at, dy + bytes(row * P) + at, P, resetAfter);
+    }
+    if (regularized) {
+      // What does not go through the products waits in carry.
+      add(carry, dh, B * P);
+      zero(dh, B * P);
+      if (mask) multiply(hAt, mask, B * P);
     }
     if (resetAfter) {
       matmul(dh, P, dh, P, qAt, P, wHnRows, B, P, P);
@@ -118,6 +183,7 @@ export function gruBackward(
       }
     }
     matmul(dh, P, dh, P, da, 3 * P, wHrzRows, B, P, 2 * P);
+    if (regularized) regularizedStep(dh, mask, carry, B * P);
     if (reverse) row += B;
   }
   const dwHn = dwHh + bytes(2 * H * H);

@@ -14,21 +14,24 @@
 export * from "./run";
 export { expArray, sigmoidArray, tanhArray } from "./math";
 export { normalArray, permutation, randomState, randomStateSize, uniformArray } from "./random";
-export { clampArray, multiply, scale, sumSquares } from "./vector";
+export { clampArray, columnSum, multiply, scale, sumSquares } from "./vector";
 export { packRows } from "./pack";
 export { matmul, weightGradient, weightGradientScratch } from "./matmul";
 export { lastBackward, repeatBackward, takeColumns } from "./sequence";
 export { activationBackward } from "./activation";
 export { denseBackward } from "./dense";
-export { elmanBackward } from "./elman";
+export { elmanBackward, elmanRegularizedBackward, elmanRegularizedForward } from "./elman";
 export { lstmBackward } from "./lstm";
-export { gruBackward } from "./gru";
+export { lstmNormsSize, lstmVariantBackward, lstmVariantForward } from "./lstmVariant";
+export { gruBackward, gruRegularizedBackward, gruRegularizedForward } from "./gru";
 export { embeddingBackward } from "./embedding";
 export { dropoutForward, dropoutMask, multiplySteps, scaleByToken } from "./dropout";
 export { batchNormBackward, batchNormForward, batchNormMeasure, batchNormUpdate } from "./batchNorm";
 export { layerNormBackward, layerNormForward } from "./layerNorm";
 export { jordanBackward, jordanForward } from "./jordan";
 export { swapAxes, tdnnBackward, tdnnForward } from "./tdnn";
+export { drawMask } from "./regularize";
+export { addGates } from "./gates";
 export {
   binaryCrossEntropy,
   countCorrect,

@@ -23,6 +23,7 @@ async function measureMode({ mode, only, quick }, processor) {
   if (mode === "profile") return (await import("./profile.js")).runProfile(select(only ?? "W4/lstm/128"), print);
   if (mode === "kernels") return kernels(quick, processor);
   if (mode === "scaling") return scaling(quick, processor);
+  if (mode === "variants") return (await import("./variants.js")).runVariants(quick, processor, print);
   return runSuite(select(only), processor, quick ? paces.quick : paces.full, print);
 }
 

@@ -11,6 +11,7 @@ ${common}
   --sizes              the share of P over hidden sizes 1 to 300, training and streaming, and the dips in it
   --scaling            time and memory over steps, batch, hidden size and layers; draws docs/scaling.svg
   --kernels            matrix products and activations alone
+  --variants           the variants of the recurrent layers beside the plain ones
   --profile            where the time of a training step goes: of W4/lstm/128, or of those of --only`;
 
 export const browserUsage = `npm run bench:browser -- [options]
@@ -18,7 +19,7 @@ export const browserUsage = `npm run bench:browser -- [options]
 ${common}`;
 
 /** @typedef {{ only: string | undefined, json: string | undefined, quick: boolean }} CommonOptions */
-/** @typedef {CommonOptions & { mode: "workloads" | "sizes" | "scaling" | "kernels" | "profile" | "help" }} Options */
+/** @typedef {CommonOptions & { mode: "workloads" | "sizes" | "scaling" | "kernels" | "variants" | "profile" | "help" }} Options */
 
 const flag = /** @type {const} */ ({ type: "boolean", default: false });
 const text = /** @type {const} */ ({ type: "string" });
@@ -38,11 +39,12 @@ export function readOptions(args) {
       sizes: flag,
       scaling: flag,
       kernels: flag,
+      variants: flag,
       profile: flag,
       help: flag,
     },
   });
-  const modes = /** @type {const} */ (["help", "sizes", "scaling", "kernels", "profile"]).filter(
+  const modes = /** @type {const} */ (["help", "sizes", "scaling", "kernels", "variants", "profile"]).filter(
     (mode) => values[mode],
   );
   if (modes.length > 1) throw new RangeError(`--${modes.join(" and --")}: one at a time`);

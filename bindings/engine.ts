@@ -1,7 +1,9 @@
 import { Arena, Core, padded, type Pointer } from "./core/core.ts";
 import type { Time, Values } from "./data/values.ts";
 import { buildLayers, type EngineConfig } from "./build.ts";
+import { initialStates, initialStatesBackward } from "./layers/initialStates.ts";
 import { Rows, type Layer, type ParameterBlock, type Shape, type StateBuffer } from "./layers/layer.ts";
+import { whole } from "./whole.ts";
 
 /** Only an output, an output and its loss, or gradients too. */
 export type Purpose = "run" | "evaluate" | "train";
@@ -63,6 +65,8 @@ export class Engine {
   #lengths: Int32Array | undefined;
   #packed = false;
   #packedBackward = false;
+  /** Whether the states that were entered are the learnt ones. */
+  #startsLearnt = false;
 
   /**
    * @param check sees each parameter and buffer before any memory is taken, and may refuse
@@ -186,7 +190,7 @@ export class Engine {
 
   #plan(B: number, T: number, purpose: Purpose, lengths: Int32Array | undefined): void {
     this.#planned.B = 0;
-    const training = purpose === "train";
+    const training = whole && purpose === "train";
     const arena = new Arena(this.#workspace);
     const N = lengths ? lengths.reduce((a, b) => a + b, 0) : B * T;
     this.#order = arena.floats(B);
@@ -265,8 +269,17 @@ export class Engine {
     this.#enterValues(this.dOutput, values, this.outputRows);
   }
 
-  /** Sets the initial states, flat as `states` lists them, each (B, units); undefined for zeros. */
+  /** Where B sequences start that are given no state, flat; undefined for zeros. */
+  initialStates(B: number): Float32Array | undefined {
+    return whole ? initialStates(this.core, this.states, B) : undefined;
+  }
+
+  /** Sets the initial states, flat as `states` lists them, each (B, units); undefined for the learnt ones, or zeros. */
   enterStates(flat: Float32Array | undefined, which: "value" | "gradient"): void {
+    if (whole && which === "value") {
+      this.#startsLearnt = flat === undefined;
+      flat ??= this.initialStates(this.rows.B);
+    }
     const { enterState, zero } = this.core.functions;
     const { B } = this.rows;
     const first = this.states[0];
@@ -351,6 +364,7 @@ export class Engine {
     this.canBackward = false;
     let dy = this.dOutput;
     for (let i = this.layers.length - 1; i >= 0; i--) dy = this.layers[i]!.backward(dy, i > 0 || wantsInput);
+    if (this.#startsLearnt) initialStatesBackward(this.core, this.states, this.rows.B);
     return dy;
   }
 

@@ -11,7 +11,7 @@ import { sizeOf, tensor, type Tensor } from "./tensor.ts";
 import { expectInteger, expectOptions, expectRange, expectType } from "./validate.ts";
 
 export interface RunOptions {
-  /** Initial states, flat as `Network.states` lists them. Default zeros. */
+  /** Initial states, flat as `Network.states` lists them. Default zeros, or what `learnInitialState` has learnt. */
   readonly state?: Float32Array;
   /** Length of each sequence where the input is padded. */
   readonly lengths?: readonly number[] | Int32Array;

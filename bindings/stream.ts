@@ -2,6 +2,7 @@ import { expectFinite, expectOutput, type Values } from "./data/values.ts";
 import type { Engine } from "./engine.ts";
 import { FormatError, type FormatErrorCode } from "./errors.ts";
 import { expectType, wrongRange } from "./validate.ts";
+import { whole } from "./whole.ts";
 
 /** First bytes of a snapshot: "unrolled state", version 1. */
 const MAGIC = 0x31535255;
@@ -33,6 +34,7 @@ export class Stream {
     this.#engine = engine;
     this.batch = batch;
     this.state = new Float32Array(engine.stateSize(batch));
+    if (whole) this.reset();
     this.#x = {
       ...{ name: "x", B: batch, T: 1, F: this.#tokens ? 1 : size, vector: true, lengths: undefined },
       data: this.#tokens ?? new Float32Array(batch * size),
@@ -80,9 +82,10 @@ export class Stream {
     for (let i = 0; i < x.length; i++) tokens[i] = expectToken(x[i]!, size);
   }
 
-  /** Back to a state of zeros. */
+  /** Back to the state at the beginning: zeros, or what the network has learnt by now. */
   reset(): void {
     this.state.fill(0);
+    if (whole) this.state.set(this.#engine.initialStates(this.batch) ?? []);
   }
 
   /** The state as bytes, to be kept and given to `restore` of a stream of the same network and batch. */

@@ -1,5 +1,7 @@
 /** Checks of arguments. One message format: what, what was expected, what came, and the cure where it is not plain. */
 
+import { whole } from "./whole.ts";
+
 /** Sizes are i32 in the core. */
 const LARGEST_INDEX = 0x7fffffff;
 
@@ -82,6 +84,8 @@ export function expectOneOf<T extends string>(name: string, value: unknown, allo
 export function expectOptions(where: string, options: unknown, known: readonly string[]): void {
   expectType(typeof options === "object" && options !== null && !Array.isArray(options), where, "an object", options);
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new TypeError(`${where}: unknown option "${key}"; known are ${known.join(", ")}`);
+    if (known.includes(key)) continue;
+    const more = whole ? "" : '; other options need the whole library: import from "unrolled"';
+    throw new TypeError(`${where}: unknown option "${key}"; known are ${known.join(", ")}${more}`);
   }
 }

@@ -12,6 +12,7 @@ import { sweeps } from "../bench/scaling.js";
 import { dips, measureCurve } from "../bench/sizes.js";
 import { exponent, quantile, summarize } from "../bench/statistics.js";
 import { groupLine, resultHeader, resultLine } from "../bench/table.js";
+import { check, flopsOf, pass, variants } from "../bench/variants.js";
 import { flops, select, training, workloads, type Workload } from "../bench/workloads.js";
 
 // -------------------------------------------------------------------------------------------------- the workloads
@@ -207,6 +208,22 @@ test("the picture of scaling has every axis and exponent, and no background", ()
   expect(svg).not.toMatch(/NaN|undefined/);
 });
 
+test.each(variants)("$name: its gradients are checked, and a pass gives a number", ({ plain, variant }) => {
+  for (const layer of [plain, variant]) {
+    check(layer);
+    const value = pass(layer, { B: 2, T: 3, I: 5, H: 6 })();
+    expect(value).not.toBe(0);
+    expect(value).toBeLessThan(Infinity);
+  }
+});
+
+test("operations of a variant: three gates of coupled ones, and the product of a projection", () => {
+  const sizes = { B: 2, T: 3, I: 5, H: 8 };
+  expect(flopsOf(sizes, 4)).toBe(3 * 2 * 6 * 4 * 8 * 13);
+  expect(flopsOf(sizes, 3)).toBe(3 * 2 * 6 * 3 * 8 * 13);
+  expect(flopsOf(sizes, 4, 4)).toBe(3 * 2 * 6 * (4 * 8 * 9 + 4 * 8));
+});
+
 test("options: one mode at a time, and no unknown ones", () => {
   expect(readOptions([])).toEqual({ only: undefined, json: undefined, quick: false, mode: "workloads" });
   expect(readOptions(["--quick", "--only", "W4", "--profile"])).toMatchObject({
@@ -215,5 +232,6 @@ test("options: one mode at a time, and no unknown ones", () => {
     mode: "profile",
   });
   expect(() => readOptions(["--sizes", "--scaling"])).toThrow("--sizes and --scaling: one at a time");
+  expect(readOptions(["--variants"])).toMatchObject({ mode: "variants" });
   expect(() => readOptions(["--fast"])).toThrow("--fast");
 });

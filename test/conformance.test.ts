@@ -18,8 +18,6 @@ describe("PyTorch's vectors, to 1e-5 (weights after training: 1e-4) relative and
 
   test("what is skipped, and why", () => {
     expect(countSkipped(outcomes)).toEqual({
-      recurrent: { projection: 27 },
-      variant: { lstm_peephole: 1 },
       loss: { bce: 5, ctc: 10, huber: 10, kl_div: 1, l1: 2, nll: 2, smooth_l1: 13 },
       op: { attention_additive: 1, attention_dot: 1, mdn_nll: 1 },
       training: { adadelta: 1, nadam: 1, radam: 1 },
@@ -36,6 +34,8 @@ const representatives = [
   "rnn_tanh-unbatched-I3H5",
   "lstmcell-I3H5B3-nobias",
   "gru_reset_before-I7H13T6B3",
+  "lstm_peephole-I3H5T4B2",
+  "lstm_proj-L2-bi-bias-I3H5",
   "mse-mean-2x5x3",
   "bcelogits-posweight-weight-none-4x3",
   "ce-seq-BCT-sum",
@@ -100,7 +100,9 @@ test.each([
 
 test.each([
   ...representatives.map((id) => [id, { config: { surprise: 1 } }, "option surprise"] as const),
-  ["lstm-packed4", { config: { proj_size: 2 } }, "projection"],
+  ["gru-L1-uni-bias-I3H5", { config: { proj_size: 2 } }, "projection of gru"],
+  ["lstm_peephole-I3H5T4B2", { config: { gate_order: "i,o,f,g" } }, "gate_order i,o,f,g"],
+  ["gru_reset_before-I7H13T6B3", { config: { cell: "gru_attention" } }, "gru_attention"],
   ["lstm-packed4", { config: { cell: "mgu" } }, "cell mgu"],
   ["lstm-packed4", { config: { bias: "no" } }, 'bias "no"'],
   ["lstm-packed4", { config: { dropout: 0.5 } }, "dropout"],
@@ -140,6 +142,8 @@ test.each([
   ["rnn_tanh-unbatched-I3H5", { ...sizes, num_layers: undefined, initial_state: undefined, batch_first: undefined }],
   ["lstmcell-I3H5B3-nobias", { ...sizes, bias: undefined }],
   ["gru_reset_before-I7H13T6B3", { ...sizes, gate_order: undefined, formula: undefined }],
+  ["lstm_peephole-I3H5T4B2", { ...sizes, gate_order: undefined, formula: undefined }],
+  ["lstm_proj-L2-bi-bias-I3H5", { ...sizes, proj_size: undefined, num_layers: undefined, bidirectional: undefined }],
   ["mse-mean-2x5x3", { reduction: undefined }],
   ["ce-seq-BCT-sum", { layout: undefined, ignore_index: null, label_smoothing: undefined }],
   ["ce-soft-mean-ls0.0", { soft_target: undefined, label_smoothing: undefined }],

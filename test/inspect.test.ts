@@ -86,6 +86,12 @@ describe("gradientCheck", () => {
       [lstm(4, { layers: 2, dropout: 0.3 }), dense(2)],
       { inputs, targets: perStep, lengths: [5, 2, 3] },
     ],
+    ["lstm, peepholes", [lstm(4, { peepholes: true }), dense(2)], { inputs, targets: perStep }],
+    [
+      "lstm, coupled, projection, learnt states, padded",
+      [lstm(5, { coupled: true, projection: 3, learnInitialState: true }), dense(2)],
+      { inputs, targets: perStep, lengths: [5, 2, 3] },
+    ],
     ["repeat", [lstm(4), last(), repeat(3), gru(4), dense(2)], { inputs, targets: numbers([3, 3, 2], 2) }],
     ["tdnn", [tdnn(4, { context: 3, dilation: 2, activation: "tanh" }), dense(2)], { inputs, targets: perStep }],
     ["tdnn in the middle, padded", [gru(3), tdnn(4), dense(2)], { inputs, targets: perStep, lengths: [5, 1, 3] }],

@@ -122,6 +122,22 @@ test("runs a checkpoint of training", () => {
   expect(run.Network.load(trainer.checkpoint()).predict(numbers([1, 2, 3]))).toEqual(net.predict(numbers([1, 2, 3])));
 });
 
+test.each([
+  ["lstm", lstm(4, { peepholes: true }), "peepholes"],
+  ["lstm", lstm(4, { projection: 2 }), "projection"],
+  ["gru", gru(4, { zoneout: 0.1 }), "zoneout"],
+  ["elman", elman(4, { learnInitialState: true }), "learnInitialState"],
+])(
+  "%s: a file with more than the plain layers needs the whole library, and the error says so: %o",
+  (type, layer, option) => {
+    const bytes = new Network({ ...features, layers: [layer] }).save();
+    const load = () => run.Network.load(bytes);
+    expect(load).toThrow(run.FormatError);
+    expect(load).toThrow(`${type}: unknown option "${option}"; known are layers, `);
+    expect(load).toThrow('other options need the whole library: import from "unrolled"');
+  },
+);
+
 test("without a file its weights are zeros", () => {
   const net = new run.Network({ ...features, layers: [run.lstm(4), run.dense(2)] });
   expect(net.parameters.every(({ value }) => value.every((x) => x === 0))).toBe(true);
@@ -144,8 +160,19 @@ describe("what a bundler keeps", () => {
     const text = await bundle("run");
     expect(text).toMatch(/weight_ih/);
     expect(text).not.toMatch(/adam|crossEntropy|clipNorm|learningRate|resume|orthogonal|gradientCheck|backward\(/);
+    expect(text).not.toMatch(/peepholes|zoneout|learnInitialState|drawMask/);
     const whole = await bundle("train");
-    for (const word of ["adam", "crossEntropy", "clipNorm", "learningRate", "resume", "orthogonal", "backward("]) {
+    for (const word of [
+      "adam",
+      "crossEntropy",
+      "clipNorm",
+      "learningRate",
+      "resume",
+      "orthogonal",
+      "backward(",
+      "peepholes",
+      "drawMask",
+    ]) {
       expect(whole).toContain(word); // or the test above would show nothing
     }
   });

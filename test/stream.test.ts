@@ -27,10 +27,19 @@ const T = 9;
 const stacks: Readonly<Record<string, readonly LayerDescription[]>> = {
   elman: [elman(5), dense(3)],
   "elman, relu, without bias": [elman(8, { activation: "relu", bias: false }), dense(4)],
+  "elman, sigmoid, two layers": [elman(5, { activation: "sigmoid", layers: 2 }), dense(3)],
   lstm: [lstm(4), dense(4)],
   "lstm, three layers": [lstm(5, { layers: 3, dropout: 0.5 }), dropout(0.5), dense(3)],
   gru: [gru(7), dense(3, { activation: "softmax" })],
   "gru, reset before, two layers": [gru(6, { reset: "before", layers: 2 }), dense(5)],
+  "lstm with everything": [
+    lstm(5, {
+      ...{ projection: 3, peepholes: true, layerNorm: true, cellClip: 0.3, gateClip: 2, coupled: true, layers: 2 },
+      ...{ learnInitialState: true, recurrentDropout: 0.5, zoneout: { h: 0.1, c: 0.3 } },
+    }),
+    dense(3),
+  ],
+  "zoneout of gru and elman": [gru(5, { zoneout: 0.2 }), elman(4, { zoneout: 0.4, layers: 2 }), dense(3)],
   "one of each": [lstm(5), elman(4), gru(3), dense(2, { activation: "tanh" })],
   // Without momentum the training in between does not move what it normalises by.
   "batch normalisation": [lstm(5), batchNorm({ momentum: 0 }), dense(3)],

@@ -124,6 +124,8 @@ describe("descriptions", () => {
       gru(4, { forgetBias: 1 }),
       // @ts-expect-error an option of another layer
       elman(4, { reset: "after" }),
+      // @ts-expect-error only an LSTM has c
+      gru(4, { zoneout: { h: 0.1, c: 0.1 } }),
       // @ts-expect-error not one of the two
       gru(4, { reset: true }),
       // @ts-expect-error undefined is not left out

@@ -1,14 +1,9 @@
-import type { Pointer } from "../core/core.ts";
-import { expectOneOf, expectOptions } from "../validate.ts";
-import { withoutUndefined, type LayerType } from "./layer.ts";
-import {
-  checkRecurrent,
-  Recurrent,
-  recurrentOptionNames,
-  Cell,
-  type CellSetting,
-  type RecurrentOptions,
-} from "./recurrent.ts";
+import { padded, type Arena, type Pointer } from "../core/core.ts";
+import { expectOneOf } from "../validate.ts";
+import { whole } from "../whole.ts";
+import { withoutUndefined, type LayerType, type Rows } from "./layer.ts";
+import { checkRecurrent, Recurrent, Cell, type CellSetting, type RecurrentOptions } from "./recurrent.ts";
+import { isRegularized, Regularization } from "./regularization.ts";
 
 /** In the order of the numbers in assembly/elman.ts. */
 const activations = ["tanh", "relu", "sigmoid"] as const;
@@ -31,9 +26,8 @@ export interface ElmanLayer extends ElmanOptions {
  * @throws RangeError, TypeError on a wrong option
  */
 export function elman(units: number, options: ElmanOptions = {}): ElmanLayer {
-  expectOptions("elman", options, [...recurrentOptionNames, "activation"]);
+  const checked = checkRecurrent("elman", units, options, ["activation"]);
   const { activation = "tanh" } = options;
-  const checked = checkRecurrent(units, options);
   return withoutUndefined({
     type: "elman",
     ...checked,
@@ -76,10 +70,61 @@ class ElmanCell extends Cell {
   }
 }
 
+/** With recurrent dropout or zoneout. */
+class RegularizedElmanCell extends ElmanCell {
+  readonly regularization: Regularization;
+  /** φ of each row before zoneout, kept for backward. */
+  activated: Pointer = 0;
+
+  constructor(setting: CellSetting, activation: number, description: ElmanLayer) {
+    super(setting, activation);
+    this.regularization = new Regularization(setting, 0, description);
+  }
+
+  override plan(arena: Arena, rows: Rows, training: boolean): void {
+    super.plan(arena, rows, training, rows.N);
+    this.regularization.plan(arena, rows, training, rows.N);
+    this.activated = this.regularization.zones ? arena.floats(rows.N * padded(this.setting.H)) : this.y;
+  }
+
+  override forward(x: Pointer): Pointer {
+    const { core, I, H, reverse } = this.setting;
+    const { batchSizes, T } = this.rows!;
+    const { mask, hIn, zones } = this.regularization;
+    this.regularization.begin();
+    this.x = x;
+    // prettier-ignore
+    core.functions.elmanRegularizedForward(
+      this.y, this.activated, this.h.value, this.hPrev, hIn,
+      x, this.wIh, this.wHh, this.bias, mask, zones, batchSizes,
+      T, I, H, this.activation, reverse,
+    );
+    return this.y;
+  }
+
+  override backward(dx: Pointer, dy: Pointer): void {
+    const { core, I, H, reverse, parameters, shared } = this.setting;
+    const { batchSizes, T } = this.rows!;
+    const { mask, zones, carryH } = this.regularization;
+    // prettier-ignore
+    core.functions.elmanRegularizedBackward(
+      dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
+      parameters.bHh?.gradient ?? 0, this.h.gradient, carryH,
+      this.activated, this.hPrev, dy,
+      this.x, this.wIhRows, this.wHhRows, mask, zones, shared.scratch, batchSizes,
+      T, I, H, this.activation, reverse,
+    );
+  }
+}
+
 export const elmanType: LayerType<ElmanLayer> = {
   normalize: ({ type: _, units, ...options }) => elman(units, options),
   build(description, builder) {
     const activation = activations.indexOf(description.activation ?? "tanh");
-    return new Recurrent(description, builder, 1, (setting) => new ElmanCell(setting, activation));
+    const create = (setting: CellSetting) =>
+      whole && isRegularized(description)
+        ? new RegularizedElmanCell(setting, activation, description)
+        : new ElmanCell(setting, activation);
+    return new Recurrent(description, builder, 1, create);
   },
 };

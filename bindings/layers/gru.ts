@@ -1,14 +1,9 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
-import { expectOneOf, expectOptions } from "../validate.ts";
+import { expectOneOf } from "../validate.ts";
+import { whole } from "../whole.ts";
 import { withoutUndefined, type LayerType, type Rows } from "./layer.ts";
-import {
-  checkRecurrent,
-  Recurrent,
-  recurrentOptionNames,
-  Cell,
-  type CellSetting,
-  type RecurrentOptions,
-} from "./recurrent.ts";
+import { checkRecurrent, Recurrent, Cell, type CellSetting, type RecurrentOptions } from "./recurrent.ts";
+import { isRegularized, Regularization } from "./regularization.ts";
 
 const resets = ["after", "before"] as const;
 
@@ -34,9 +29,8 @@ export interface GruLayer extends GruOptions {
  * @throws RangeError, TypeError on a wrong option
  */
 export function gru(units: number, options: GruOptions = {}): GruLayer {
-  expectOptions("gru", options, [...recurrentOptionNames, "reset"]);
+  const checked = checkRecurrent("gru", units, options, ["reset"]);
   const { reset = "after" } = options;
-  const checked = checkRecurrent(units, options);
   return withoutUndefined({ type: "gru", ...checked, reset: expectOneOf("reset", reset, resets) });
 }
 
@@ -68,12 +62,12 @@ class GruCell extends Cell {
     this.biasHn = arena.floats(padded(this.setting.H));
   }
 
-  override plan(arena: Arena, rows: Rows, training: boolean): void {
-    super.plan(arena, rows, training);
+  override plan(arena: Arena, rows: Rows, training: boolean, kept = whole && training ? rows.N : 1): void {
+    super.plan(arena, rows, training, kept);
     const P = padded(this.setting.H);
     this.activated = arena.floats(rows.N * GATES * P);
-    this.q = arena.floats((training ? rows.N : rows.B) * P);
-    this.dq = training ? arena.floats(rows.B * P) : 0;
+    this.q = arena.floats(Math.max(kept, rows.B) * P);
+    this.dq = whole && training ? arena.floats(rows.B * P) : 0;
   }
 
   override packHidden(weight: Pointer): void {
@@ -125,10 +119,58 @@ class GruCell extends Cell {
   }
 }
 
+/** With recurrent dropout or zoneout. */
+class RegularizedGruCell extends GruCell {
+  readonly regularization: Regularization;
+
+  constructor(setting: CellSetting, description: GruLayer) {
+    super(setting, description.reset !== "before");
+    this.regularization = new Regularization(setting, 0, description);
+  }
+
+  override plan(arena: Arena, rows: Rows, training: boolean): void {
+    super.plan(arena, rows, training, rows.N);
+    this.regularization.plan(arena, rows, training, rows.N);
+  }
+
+  override forward(x: Pointer): Pointer {
+    const { core, I, H, reverse } = this.setting;
+    const { batchSizes, T } = this.rows!;
+    const { mask, hIn, zones } = this.regularization;
+    this.regularization.begin();
+    this.x = x;
+    // prettier-ignore
+    core.functions.gruRegularizedForward(
+      this.y, this.h.value, this.activated, this.q, this.hPrev, hIn,
+      x, this.wIh, this.wHh, this.wHh + this.rz.packed, this.bias, this.biasHn, mask, zones, batchSizes,
+      T, I, H, this.resetAfter, reverse,
+    );
+    return this.y;
+  }
+
+  override backward(dx: Pointer, dy: Pointer): void {
+    const { core, I, H, reverse, parameters, shared } = this.setting;
+    const { batchSizes, T } = this.rows!;
+    const { mask, zones, carryH } = this.regularization;
+    // prettier-ignore
+    core.functions.gruRegularizedBackward(
+      dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
+      parameters.bHh?.gradient ?? 0, this.h.gradient, this.dq, carryH,
+      this.activated, this.q, this.hPrev, dy,
+      this.x, this.wIhRows, this.wHhRows, this.wHhRows + this.rz.rows, mask, zones, shared.scratch, batchSizes,
+      T, I, H, this.resetAfter, reverse,
+    );
+  }
+}
+
 export const gruType: LayerType<GruLayer> = {
   normalize: ({ type: _, units, ...options }) => gru(units, options),
   build(description, builder) {
     const resetAfter = description.reset !== "before";
-    return new Recurrent(description, builder, GATES, (setting) => new GruCell(setting, resetAfter));
+    const create = (setting: CellSetting) =>
+      whole && isRegularized(description)
+        ? new RegularizedGruCell(setting, description)
+        : new GruCell(setting, resetAfter);
+    return new Recurrent(description, builder, GATES, create);
   },
 };

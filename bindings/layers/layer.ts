@@ -66,6 +66,8 @@ export interface StateBuffer {
   readonly units: number;
   value: Pointer;
   gradient: Pointer;
+  /** Where it starts if it is learnt, (units); at zeros without. */
+  initial?: ParameterBlock;
 }
 
 /** What a network gives to the layers it builds. */

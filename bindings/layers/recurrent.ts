@@ -1,6 +1,7 @@
 import { padded, type Arena, type Core, type Pointer } from "../core/core.ts";
 import { fanOutUniform, initialize, optionalInitializer, type Initializer } from "../initializer.ts";
-import { expectBoolean, expectInteger, expectNumber } from "../validate.ts";
+import { expectBoolean, expectInteger, expectNumber, expectOptions } from "../validate.ts";
+import { whole } from "../whole.ts";
 import {
   checkName,
   expectFeatures,
@@ -14,7 +15,7 @@ import {
   type StateBuffer,
 } from "./layer.ts";
 
-/** Options that Elman, LSTM and GRU share. */
+/** Options that Elman, LSTM and GRU share. The last three need the whole library, not `unrolled/run`. */
 export interface RecurrentOptions extends LayerOptions {
   /** Layers stacked on each other. Default 1. */
   readonly layers?: number;
@@ -30,17 +31,44 @@ export interface RecurrentOptions extends LayerOptions {
   readonly recurrentInit?: Initializer;
   /** Start of both biases. Default U(±1/√units), as PyTorch. */
   readonly biasInit?: Initializer;
+  /**
+   * A sequence that is given no state starts at the parameters `h0_lk` and, of an LSTM, `c0_lk`, (units) each, which begin at 0
+   * and are learnt. Default false: at zeros.
+   */
+  readonly learnInitialState?: boolean;
+  /**
+   * Share of the hidden state dropped from the recurrent product while training, the same units at all steps of a sequence, in
+   * [0, 1) (Gal & Ghahramani 2016; Keras' recurrent_dropout). Default 0.
+   */
+  readonly recurrentDropout?: number;
+  /**
+   * Probability with which a unit keeps its previous state at a step while training, in [0, 1) (Krueger et al. 2017); otherwise
+   * the state is the mean over both, z·h(t−1) + (1 − z)·h̃(t). Default 0.
+   */
+  readonly zoneout?: number;
 }
 
-export interface RecurrentDescription extends RecurrentOptions {
-  readonly units: number;
-}
+/** A rate of zoneout for all states, or, of an LSTM, for each. */
+export type Zoneout = number | { readonly h: number; readonly c: number };
 
-export const recurrentOptionNames = [
+/** As RecurrentOptions, but for the form of zoneout. */
+type AllOptions<Z> = Omit<RecurrentOptions, "zoneout"> & { readonly zoneout?: Z };
+
+type RecurrentDescription = AllOptions<Zoneout> & { readonly units: number };
+
+const optionNames = [
   ...["layers", "bidirectional", "dropout", "bias", "weightInit", "recurrentInit", "biasInit", "name"],
+  ...(whole ? ["learnInitialState", "recurrentDropout", "zoneout"] : []),
 ];
 
-export function checkRecurrent(units: number, options: RecurrentOptions) {
+/** The options of the layer `where`, whose own are called `own`. */
+export function checkRecurrent<Z extends Zoneout>(
+  where: string,
+  units: number,
+  options: AllOptions<Z>,
+  own: readonly string[],
+) {
+  expectOptions(where, options, [...optionNames, ...own]);
   const { layers = 1, bidirectional = false, dropout = 0, bias = true } = options;
   const { weightInit, recurrentInit, biasInit, name } = options;
   const checked = {
@@ -53,6 +81,7 @@ export function checkRecurrent(units: number, options: RecurrentOptions) {
     recurrentInit: optionalInitializer("recurrentInit", recurrentInit),
     biasInit: optionalInitializer("biasInit", biasInit),
     name: checkName(name),
+    ...(whole && checkRegularization(where, options)),
   };
   if (checked.dropout > 0 && checked.layers === 1) {
     throw new RangeError(
@@ -60,6 +89,27 @@ export function checkRecurrent(units: number, options: RecurrentOptions) {
     );
   }
   return checked;
+}
+
+/** Those of the options that `unrolled/run` has not; what changes nothing is left out. */
+function checkRegularization<Z extends Zoneout>(where: string, options: AllOptions<Z>) {
+  const { learnInitialState = false, recurrentDropout = 0, zoneout } = options;
+  return {
+    learnInitialState: expectBoolean("learnInitialState", learnInitialState) || undefined,
+    recurrentDropout: checkRate("recurrentDropout", recurrentDropout) || undefined,
+    zoneout: zoneout === undefined ? undefined : checkZoneout(where, zoneout),
+  };
+}
+
+function checkRate(name: string, value: unknown): number {
+  return expectNumber(name, value, 0, 1, { below: true });
+}
+
+function checkZoneout<Z extends Zoneout>(where: string, zoneout: Z): Z | undefined {
+  if (where !== "lstm" || typeof zoneout !== "object") return checkRate("zoneout", zoneout) > 0 ? zoneout : undefined;
+  expectOptions("zoneout", zoneout, ["h", "c"]);
+  const [h, c] = [checkRate("zoneout.h", zoneout.h), checkRate("zoneout.c", zoneout.c)];
+  return h > 0 || c > 0 ? Object.freeze({ ...zoneout }) : undefined;
 }
 
 /** The parameters of one layer in one direction. */
@@ -76,6 +126,10 @@ export interface CellSetting {
   readonly parameters: CellParameters;
   readonly I: number;
   readonly H: number;
+  /** Size of h: H, or that of its projection. */
+  readonly R: number;
+  /** Adds a parameter of this cell beside those above; the name goes without the suffix. */
+  readonly declare: Builder["declare"];
   /** As in the names of the parameters: _l0, _l0_reverse … */
   readonly suffix: string;
   readonly reverse: boolean;
@@ -110,25 +164,33 @@ export abstract class Cell {
   constructor(gates: number, setting: CellSetting) {
     this.gates = gates;
     this.setting = setting;
-    this.h = stateBuffer(setting, "h");
+    this.h = stateBuffer(setting, "h", setting.R);
+  }
+
+  /** Floats of shared scratch that backward needs. */
+  scratch(): number {
+    const { core, I, H, R } = this.setting;
+    return core.functions.weightGradientScratch(this.gates, H, I, R);
   }
 
   reserve(arena: Arena): void {
-    const { I, H } = this.setting;
+    const { I, H, R } = this.setting;
     const columns = this.gates * padded(H);
     this.wIh = arena.floats(I * columns);
-    this.wHh = arena.floats(H * columns);
-    this.wIhRows = arena.floats(padded(I) * columns);
-    this.wHhRows = arena.floats(padded(H) * columns);
+    this.wHh = arena.floats(R * columns);
     this.bias = arena.floats(columns);
+    if (!whole) return;
+    this.wIhRows = arena.floats(padded(I) * columns);
+    this.wHhRows = arena.floats(padded(R) * columns);
   }
 
-  plan(arena: Arena, rows: Rows, training: boolean): void {
-    const P = padded(this.setting.H);
+  /** hPrev gets `kept` rows. */
+  plan(arena: Arena, rows: Rows, training: boolean, kept = whole && training ? rows.N : 1): void {
+    const P = padded(this.setting.R);
     this.rows = rows;
-    this.keep = training;
+    this.keep = whole && training;
     this.y = arena.floats(rows.N * P);
-    this.hPrev = arena.floats(training ? rows.N * P : P);
+    this.hPrev = arena.floats(kept * P);
   }
 
   pack(): void {
@@ -139,8 +201,8 @@ export abstract class Cell {
   }
 
   packHidden(weight: Pointer): void {
-    const { core, H } = this.setting;
-    core.functions.packTransposed(this.wHh, weight, this.gates, H, H);
+    const { core, H, R } = this.setting;
+    core.functions.packTransposed(this.wHh, weight, this.gates, H, R);
   }
 
   /** Addresses are 0 where there are no biases. */
@@ -156,24 +218,32 @@ export abstract class Cell {
   }
 
   packHiddenRows(weight: Pointer): void {
-    const { core, H } = this.setting;
-    core.functions.packRows(this.wHhRows, weight, this.gates, H, H);
+    const { core, H, R } = this.setting;
+    core.functions.packRows(this.wHhRows, weight, this.gates, H, R);
   }
 
-  /** y rows (N, padded(H)); the states hold the initial before and the final after. */
+  /** y rows (N, padded(R)); the states hold the initial before and the final after. */
   abstract forward(x: Pointer): Pointer;
 
   /** Adds to dx (0: not wanted); the state gradients hold those of the final before and of the initial state after. */
   abstract backward(dx: Pointer, dy: Pointer): void;
 }
 
-export function stateBuffer({ suffix, H }: CellSetting, label: "h" | "c"): StateBuffer {
-  return { label: label + suffix, units: H, value: 0, gradient: 0 };
+export function stateBuffer({ suffix }: CellSetting, label: "h" | "c", units: number): StateBuffer {
+  return { label: label + suffix, units, value: 0, gradient: 0 };
+}
+
+/** Makes parameters of where the states of a cell start. */
+function learnStates({ h, c, setting }: Cell): void {
+  const declare = (name: string, { units }: StateBuffer) => setting.declare(name, [units], () => undefined); // zeros
+  h.initial = declare("h0", h);
+  if (c) c.initial = declare("c0", c);
 }
 
 /** Starts one gate after another, each as a matrix (H, inputs). */
 function gateInitializer(core: Core, gates: number, H: number, inputs: number, fanIn: number, how: Initializer) {
   return (at: Pointer) => {
+    if (!whole) return; // there all begins at zeros
     for (let g = 0; g < gates; g++) initialize(core, at + g * H * inputs * 4, H * inputs, fanIn, H, how);
   };
 }
@@ -198,8 +268,8 @@ export class Recurrent extends Layer {
   readonly output: Shape;
   override readonly states: readonly StateBuffer[];
   readonly #levels: readonly Level[];
-  readonly #gates: number;
-  readonly #H: number;
+  /** Size of the output of one direction. */
+  readonly #R: number;
   readonly #dropout: number;
   #rows: Rows | undefined;
 
@@ -208,7 +278,8 @@ export class Recurrent extends Layer {
     build: Builder,
     gates: number,
     createCell: (setting: CellSetting) => Cell,
-    afterBias: (bias: Pointer) => void = () => undefined,
+    afterBias?: (bias: Pointer) => void,
+    R = description.units,
   ) {
     super(build);
     build.requireTime("sequence");
@@ -217,28 +288,31 @@ export class Recurrent extends Layer {
     const { core, shared } = build;
     const directions = bidirectional ? 2 : 1;
     const inputs = expectFeatures(build);
-    this.#gates = gates;
-    this.#H = H;
+    this.#R = R;
     this.#dropout = description.dropout ?? 0;
-    this.output = featureShape(build.input, H * directions, { time: "sequence", reverseFrom: H });
-    const declare = (name: string, shape: number[], fanIn: number, how: Initializer) =>
-      build.declare(name, shape, gateInitializer(core, gates, H, shape[1] ?? 1, fanIn, how));
+    this.output = featureShape(build.input, R * directions, { time: "sequence", reverseFrom: R });
+    const start = (inputs: number, fanIn: number, how: Initializer) =>
+      gateInitializer(core, gates, H, inputs, fanIn, how);
     this.#levels = Array.from({ length: layers }, (_, level) => {
-      const I = level === 0 ? inputs : H * directions;
+      const I = level === 0 ? inputs : R * directions;
       const cells = Array.from({ length: directions }, (_, direction) => {
         const suffix = `_l${level}${direction === 1 ? "_reverse" : ""}`;
+        const declare: Builder["declare"] = (name, shape, fill) => build.declare(name + suffix, shape, fill);
+        const startBias = start(1, H, biasInit);
         const parameters: CellParameters = {
-          wIh: declare(`weight_ih${suffix}`, [gates * H, I], I, weightInit),
-          wHh: declare(`weight_hh${suffix}`, [gates * H, H], H, recurrentInit),
-          bIh: bias ? declare(`bias_ih${suffix}`, [gates * H], H, biasInit) : undefined,
+          wIh: declare("weight_ih", [gates * H, I], start(I, I, weightInit)),
+          wHh: declare("weight_hh", [gates * H, R], start(R, R, recurrentInit)),
+          bIh: bias ? declare("bias_ih", [gates * H], startBias) : undefined,
           bHh: bias
-            ? build.declare(`bias_hh${suffix}`, [gates * H], (at) => {
-                gateInitializer(core, gates, H, 1, H, biasInit)(at);
-                afterBias(at);
+            ? declare("bias_hh", [gates * H], (at) => {
+                startBias(at);
+                afterBias?.(at);
               })
             : undefined,
         };
-        return createCell({ core, parameters, I, H, suffix, reverse: direction === 1, shared });
+        const cell = createCell({ core, parameters, I, H, R, declare, suffix, reverse: direction === 1, shared });
+        if (whole && description.learnInitialState) learnStates(cell);
+        return cell;
       });
       return { cells, I, x: 0, joined: 0, dropped: 0, mask: 0, dx: 0, dHalf: 0 };
     });
@@ -247,8 +321,7 @@ export class Recurrent extends Layer {
   }
 
   override scratch(): number {
-    const sizeOf = this.core.functions.weightGradientScratch;
-    return Math.max(...this.#levels.map(({ I }) => sizeOf(this.#gates, this.#H, I, this.#H)));
+    return Math.max(...this.#levels.flatMap(({ cells }) => cells.map((cell) => cell.scratch())));
   }
 
   override reserve(arena: Arena): void {
@@ -280,7 +353,7 @@ export class Recurrent extends Layer {
       level.dropped = arena.floats(dropped);
       level.mask = dropped ? arena.floats(dropped) : 0;
       level.dx = arena.floats(N * padded(level.I));
-      level.dHalf = level.joined ? arena.floats(N * padded(this.#H)) : 0;
+      level.dHalf = level.joined ? arena.floats(N * padded(this.#R)) : 0;
     });
   }
 
@@ -294,11 +367,11 @@ export class Recurrent extends Layer {
   }
 
   #forwardBoth({ cells, x, joined }: Level): Pointer {
-    const P = padded(this.#H);
-    const columns = padded(2 * this.#H);
+    const P = padded(this.#R);
+    const columns = padded(2 * this.#R);
     cells.forEach((cell, direction) => {
-      const to = joined + direction * this.#H * 4;
-      this.core.functions.copyColumns(to, columns, cell.forward(x), P, this.#rows!.N, this.#H);
+      const to = joined + direction * this.#R * 4;
+      this.core.functions.copyColumns(to, columns, cell.forward(x), P, this.#rows!.N, this.#R);
     });
     return joined;
   }
@@ -326,8 +399,8 @@ export class Recurrent extends Layer {
 
   #backwardBoth({ cells, dHalf }: Level, dx: Pointer, dy: Pointer): void {
     cells.forEach((cell, direction) => {
-      const from = dy + direction * this.#H * 4;
-      this.core.functions.takeColumns(dHalf, from, padded(2 * this.#H), this.#rows!.N, this.#H);
+      const from = dy + direction * this.#R * 4;
+      this.core.functions.takeColumns(dHalf, from, padded(2 * this.#R), this.#rows!.N, this.#R);
       cell.backward(dx, dHalf);
     });
   }

@@ -15,7 +15,6 @@ export const cellOptions = [...sizes, "initial_state", "f32", "note"];
 export const variantOptions = [...sizes, "seq_len", "initial_state", "gate_order", "formula", "f32", "note"];
 
 export function runRecurrent(library: Library, c: Case): void {
-  if (c.options.number("proj_size")) throw new Skip("projection");
   if (c.options.number("dropout")) throw new Skip("dropout");
   const { options } = c;
   const layout = options.flag("unbatched") ? unbatched : options.flag("batch_first") ? batchFirst : timeMajor;
@@ -34,18 +33,35 @@ export function runCell(library: Library, c: Case): void {
 
 export function runVariant(library: Library, c: Case): void {
   const cell = c.options.text("cell");
-  if (cell !== "gru_reset_before") throw new Skip(String(cell));
+  const variant = cell !== undefined && Object.hasOwn(variants, cell) ? variants[cell] : undefined;
+  if (!variant) throw new Skip(String(cell));
   const order = c.options.text("gate_order");
-  if (order !== undefined && order !== "r,z,n") throw new Skip(`gate_order ${order}`);
-  const hasBias = c.options.flag("bias") ?? c.has("bias_ih");
-  const layer = library.gru(hiddenSize(c, "weight_hh"), { reset: "before", bias: hasBias, name: "" });
+  if (order !== undefined && order !== variant.order) throw new Skip(`gate_order ${order}`);
+  const bias = c.options.flag("bias") ?? c.has("bias_ih");
+  const layer = variant.layer(library, hiddenSize(c, "weight_hh"), { bias, name: "" });
   const net = build(library, c, layer, withoutLayer);
   compareSequence(library, c, net, timeMajor);
   compareGradients(c, net, withoutLayer);
 }
 
-/** Cells have one layer and no number for it in the names of their parameters. */
-const withoutLayer = (name: string): string => name.replace(/_l0$/, "");
+interface Variant {
+  readonly order: string;
+  layer(library: Library, units: number, options: { bias: boolean; name: string }): LayerDescription;
+}
+
+const variants: Readonly<Record<string, Variant>> = {
+  gru_reset_before: {
+    order: "r,z,n",
+    layer: (library, units, options) => library.gru(units, { ...options, reset: "before" }),
+  },
+  lstm_peephole: {
+    order: "i,f,g,o",
+    layer: (library, units, options) => library.lstm(units, { ...options, peepholes: true }),
+  },
+};
+
+/** Cells have one layer and no number for it in the names of their parameters, and peepholes have names of their own. */
+const withoutLayer = (name: string): string => name.replace(/_l0$/, "").replace(/^weight_c([ifo])$/, "peephole_$1");
 
 /** The layer of a configuration; what it does not say follows from the tensors. */
 function createLayer(library: Library, c: Case): LayerDescription {
@@ -62,6 +78,12 @@ function createLayer(library: Library, c: Case): LayerDescription {
     bias: options.flag("bias") ?? c.has(`bias_ih${first}`),
     name: "",
   };
+  const projection = options.number("proj_size") ?? (c.has("weight_hr_l0") ? c.tensor("weight_hr_l0").shape[0]! : 0);
+  if (projection > 0) {
+    if (options.text("cell") !== "lstm") throw new Skip(`projection of ${String(options.text("cell"))}`);
+    const units = options.number("hidden_size") ?? c.tensor("weight_hr_l0").shape[1]!;
+    return library.lstm(units, { ...layerOptions, projection });
+  }
   return recurrentLayer(library, options.text("cell"), hiddenSize(c, `weight_hh${first}`), layerOptions);
 }
 
@@ -179,15 +201,22 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
 function readStates(c: Case, net: Network, B: number, h: string, cell: string): Float32Array | undefined {
   const parts = [c.tensorIfAny(h), c.tensorIfAny(cell)];
   if (parts.every((part) => part === undefined)) return undefined;
-  const state = new Float32Array(net.states.reduce((sum, { units }) => sum + B * units, 0));
-  parts.forEach((part, k) => part && state.set(part.data, (k * state.length) / 2));
+  const state = new Float32Array(B * unitsOf(net, "h") + B * unitsOf(net, "c"));
+  parts.forEach((part, k) => part && state.set(part.data, k * B * unitsOf(net, "h")));
   return state;
 }
 
 /** h, and c where there is one. */
 function split(net: Network, state: Float32Array): [Float32Array, Float32Array] {
-  const end = net.config.layers[0]?.type === "lstm" ? state.length / 2 : state.length;
+  const [h, cell] = [unitsOf(net, "h"), unitsOf(net, "c")];
+  const end = (state.length / (h + cell)) * h;
   return [state.subarray(0, end), state.subarray(end)];
+}
+
+/** Units of all layers and directions together. */
+function unitsOf(net: Network, label: "h" | "c"): number {
+  const own = net.states.filter(({ name }) => new RegExp(`\\b${label}_l`).test(name));
+  return own.reduce((sum, { units }) => sum + units, 0);
 }
 
 function zeros(shape: readonly number[]): GoldenTensor {

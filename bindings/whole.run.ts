@@ -1,0 +1,2 @@
+/** In place of whole.ts in `unrolled/run`. */
+export const whole = false as boolean;
