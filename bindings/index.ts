@@ -74,7 +74,11 @@ export {
   type Tokenizer,
   type TokenizerJSON,
 } from "./data/tokenizer.ts";
-export { splitSequence } from "./data/split.ts";
+export { splitData, splitSequence, type LongSequence, type SplitOptions } from "./data/split.ts";
+export { selectExamples } from "./data/examples.ts";
+export { kFold, type Fold, type FoldOptions } from "./data/folds.ts";
+export type { Labels } from "./data/partition.ts";
+export { Random } from "./data/random.ts";
 export { languageModelData } from "./data/text.ts";
 export { generate, generateText, type GenerateOptions, type GenerateTextOptions } from "./generate.ts";
 export { gradientCheck, type GradientCheckOptions, type GradientCheckResult } from "./inspect/gradientCheck.ts";
