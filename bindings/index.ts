@@ -78,6 +78,28 @@ export { splitData, splitSequence, type LongSequence, type SplitOptions } from "
 export { selectExamples } from "./data/examples.ts";
 export { kFold, type Fold, type FoldOptions } from "./data/folds.ts";
 export type { Labels } from "./data/partition.ts";
+export { windows, type WindowOptions } from "./data/windows.ts";
+export {
+  columnStack,
+  difference,
+  movingAverage,
+  seasonalNaive,
+  undoDifference,
+  type SeasonalNaiveOptions,
+  type Series,
+} from "./data/series.ts";
+export {
+  minMaxScaler,
+  robustScaler,
+  scalerFromJSON,
+  standardScaler,
+  type MinMaxScalerOptions,
+  type Scalable,
+  type ScaleOptions,
+  type Scaler,
+  type ScalerJSON,
+  type ScalerKind,
+} from "./data/scaler.ts";
 export { Random } from "./data/random.ts";
 export { languageModelData } from "./data/text.ts";
 export { generate, generateText, type GenerateOptions, type GenerateTextOptions } from "./generate.ts";
