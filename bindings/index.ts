@@ -100,6 +100,8 @@ export {
   type ScalerJSON,
   type ScalerKind,
 } from "./data/scaler.ts";
+export { oneHot, padSequences, type PadOptions, type Sequences } from "./data/sequences.ts";
+export { readCsv, readJsonLines, type CsvColumn, type CsvOptions, type CsvType } from "./data/csv.ts";
 export { Random } from "./data/random.ts";
 export { languageModelData } from "./data/text.ts";
 export { generate, generateText, type GenerateOptions, type GenerateTextOptions } from "./generate.ts";
