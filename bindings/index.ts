@@ -102,6 +102,23 @@ export {
 } from "./data/scaler.ts";
 export { oneHot, padSequences, type PadOptions, type Sequences } from "./data/sequences.ts";
 export { readCsv, readJsonLines, type CsvColumn, type CsvOptions, type CsvType } from "./data/csv.ts";
+export {
+  argmax,
+  classScores,
+  confusionMatrix,
+  editDistance,
+  errorRate,
+  f1Score,
+  meanAbsoluteError,
+  meanAbsolutePercentageError,
+  perplexity,
+  rootMeanSquaredError,
+  type Classes,
+  type ClassScores,
+  type ConfusionOptions,
+  type Numbers,
+  type Symbols,
+} from "./data/metrics.ts";
 export { Random } from "./data/random.ts";
 export { languageModelData } from "./data/text.ts";
 export { generate, generateText, type GenerateOptions, type GenerateTextOptions } from "./generate.ts";
