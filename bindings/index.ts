@@ -119,6 +119,28 @@ export {
   type Numbers,
   type Symbols,
 } from "./data/metrics.ts";
+export {
+  compose,
+  jitter,
+  magnitudeWarp,
+  scaling,
+  sometimes,
+  timeWarp,
+  tokenDropout,
+  windowSlice,
+  type Augmentation,
+  type TokenDropoutOptions,
+  type TrainingBatch,
+  type WarpOptions,
+  type WindowSliceOptions,
+} from "./data/augment.ts";
+export {
+  imageRotate,
+  imageShift,
+  type ImageOptions,
+  type ImageRotateOptions,
+  type ImageShiftOptions,
+} from "./data/augmentImages.ts";
 export { Random } from "./data/random.ts";
 export { languageModelData } from "./data/text.ts";
 export { generate, generateText, type GenerateOptions, type GenerateTextOptions } from "./generate.ts";
