@@ -67,6 +67,7 @@ export {
 export type { StepReport, Trainer, TrainOptions } from "./train.ts";
 export type { EarlyStopping, EpochReport, FitOptions, History } from "./fit.ts";
 export type { EvaluateOptions, Evaluation } from "./evaluate.ts";
+export { crossValidate, type CrossValidation, type CrossValidationOptions, type Scores } from "./crossValidate.ts";
 export {
   characterTokenizer,
   tokenizerFromJSON,
