@@ -218,7 +218,7 @@ interface Layout {
 }
 
 /** @throws TypeError, RangeError on a batch that is not of the form of TrainingBatch */
-export function readBatch({ inputs, targets, lengths }: TrainingBatch, needsTime = false): Layout {
+function readBatch({ inputs, targets, lengths }: TrainingBatch, needsTime = false): Layout {
   for (const [name, value] of Object.entries({ inputs, targets })) {
     expectType(isTensor(value), name, "a tensor: selectExamples() of tensors gives a batch of them", value);
     expectTensor(name, value);

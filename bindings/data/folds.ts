@@ -3,7 +3,7 @@ import { inOrder } from "./batches.ts";
 import { numberLabels, partitionGroups, shuffled, type Labels } from "./partition.ts";
 import { Random } from "./random.ts";
 
-export const foldKinds = ["plain", "stratified", "grouped", "blocked"] as const;
+const foldKinds = ["plain", "stratified", "grouped", "blocked"] as const;
 
 export interface FoldOptions {
   /** Number of folds. Default 5. */
