@@ -68,7 +68,9 @@ describe("readCsv", () => {
     const expected = { a: f32(1, 3), b: f32(2, 4) };
     expect(readCsv(lines.join(end))).toEqual(expected);
     expect(readCsv(`\uFEFF${lines.join(end)}${end}${end}`)).toEqual(expected);
-    // The mark of what is quoted stays.
+    // Each is one line to an error.
+    expect(() => readCsv(`${lines.join(end)}${end}5`)).toThrow(/^line 5: expected 2 fields/);
+    // One in quotation marks stays as it is.
     expect(readCsv(`a${end}"x${end}y"`).a).toEqual([`x${end}y`]);
   });
 

@@ -287,6 +287,13 @@ describe("splitData", () => {
     expect([train, validation, test].map((part) => examplesOf(part).length)).toEqual([98, 1, 1]);
   });
 
+  test("three groups of a like size, of which training alone lacks more than the others: no part is empty", () => {
+    const groups = range(0, 100).map((i) => i % 3);
+    const { train, validation, test } = splitData(hundred(), { validation: 0.1, test: 0.1, groups });
+    const sizes = [train, validation, test].map((part) => examplesOf(part).length);
+    expect(sizes.sort()).toEqual([33, 33, 34]);
+  });
+
   test("what it gives is data to train on: lists, tokens, lengths", () => {
     const net = new Network({ input: { tokens: 5 }, layers: [embedding(2), gru(3), last(), dense(2)] });
     const lengths = all.map((b) => 1 + (b % 3));
