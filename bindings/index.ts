@@ -71,6 +71,7 @@ export {
 export type { StepReport, Trainer, TrainOptions } from "./train.ts";
 export type { EarlyStopping, EpochReport, FitOptions, History } from "./fit.ts";
 export type { EvaluateOptions, Evaluation } from "./evaluate.ts";
+export { crossValidate, type CrossValidation, type CrossValidationOptions, type Scores } from "./crossValidate.ts";
 export {
   characterTokenizer,
   tokenizerFromJSON,
@@ -78,7 +79,74 @@ export {
   type Tokenizer,
   type TokenizerJSON,
 } from "./data/tokenizer.ts";
-export { splitSequence } from "./data/split.ts";
+export { splitData, splitSequence, type LongSequence, type SplitOptions } from "./data/split.ts";
+export { selectExamples } from "./data/examples.ts";
+export { kFold, type Fold, type FoldOptions } from "./data/folds.ts";
+export type { Labels } from "./data/partition.ts";
+export { windows, type WindowOptions } from "./data/windows.ts";
+export {
+  columnStack,
+  difference,
+  movingAverage,
+  seasonalNaive,
+  undoDifference,
+  type SeasonalNaiveOptions,
+  type Series,
+} from "./data/series.ts";
+export {
+  minMaxScaler,
+  robustScaler,
+  scalerFromJSON,
+  standardScaler,
+  type MinMaxScalerOptions,
+  type Scalable,
+  type ScaleOptions,
+  type Scaler,
+  type ScalerJSON,
+  type ScalerKind,
+} from "./data/scaler.ts";
+export { oneHot, padSequences, type PadOptions, type Sequences } from "./data/sequences.ts";
+export { readCsv, readJsonLines, type CsvColumn, type CsvOptions, type CsvType } from "./data/csv.ts";
+export {
+  argmax,
+  classScores,
+  confusionMatrix,
+  editDistance,
+  errorRate,
+  f1Score,
+  meanAbsoluteError,
+  meanAbsolutePercentageError,
+  perplexity,
+  rootMeanSquaredError,
+  type Classes,
+  type ClassScores,
+  type ConfusionOptions,
+  type Numbers,
+  type Symbols,
+} from "./data/metrics.ts";
+export {
+  compose,
+  jitter,
+  magnitudeWarp,
+  scaling,
+  sometimes,
+  timeWarp,
+  tokenDropout,
+  windowSlice,
+  type Augmentation,
+  type TokenDropoutOptions,
+  type TrainingBatch,
+  type WarpOptions,
+  type WindowSliceOptions,
+} from "./data/augment.ts";
+export {
+  imageRotate,
+  imageShift,
+  type ImageOptions,
+  type ImageRotateOptions,
+  type ImageShiftOptions,
+} from "./data/augmentImages.ts";
+export { Random } from "./data/random.ts";
 export { languageModelData } from "./data/text.ts";
 export { generate, generateText, type GenerateOptions, type GenerateTextOptions } from "./generate.ts";
 export { gradientCheck, type GradientCheckOptions, type GradientCheckResult } from "./inspect/gradientCheck.ts";
