@@ -14,10 +14,10 @@ const PIECE = 1024;
 export class Random {
   readonly #core: Core;
 
-  /**
-   * @param seed an integer of at least 0. Default 0
-   * @param core for the library: the core whose generator is used, as it stands
-   */
+  /** @param seed an integer of at least 0. Default 0 */
+  constructor(seed?: number);
+  /** For the library: on a core whose generator is used as it stands. @internal */
+  constructor(seed: number, core: Core);
   constructor(seed = 0, core = seededCore(seed)) {
     this.#core = core;
   }
