@@ -3,7 +3,7 @@ import { expectTruncatable } from "./data/batches.ts";
 import type { Engine } from "./engine.ts";
 import { evaluateDataset, type Evaluation } from "./evaluate.ts";
 import type { ModelHead } from "./io/model.ts";
-import { normalizeLoss, type Loss } from "./loss.ts";
+import { expectLoss } from "./losses/loss.ts";
 import type { OptimizerState } from "./optimizer.ts";
 import { Trainer, trainOptionNames, type StepReport, type TrainOptions } from "./train.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType } from "./validate.ts";
@@ -69,14 +69,14 @@ export async function fit(
   expectOptions("fit", options, fitOptionNames);
   const { validation, earlyStopping, signal, onStep, onEpoch, yieldEvery = 8, ...trainOptions } = options;
   checkFitOptions(options);
-  const loss = normalizeLoss(options.loss);
+  const loss = expectLoss(options.loss);
   const dataset = validation === undefined ? undefined : readDataset(engine, loss, validation, "validation");
-  if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset.inputs);
+  if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset);
   signal?.throwIfAborted();
   const trainer = new Trainer(engine, head, state, data, trainOptions);
   for (;;) {
     if (epochIsDue(trainer)) {
-      const evaluation = dataset && evaluateEpoch(engine, loss, dataset, trainOptions);
+      const evaluation = dataset && evaluateEpoch(engine, dataset, trainOptions);
       const report = closeEpoch(engine, trainer, evaluation, earlyStopping);
       onEpoch?.(report, trainer);
     }
@@ -111,8 +111,8 @@ function isExhausted({ progress }: Trainer, earlyStopping: EarlyStopping | undef
   return earlyStopping !== undefined && (progress.fit.waited ?? 0) >= earlyStopping.patience;
 }
 
-function evaluateEpoch(engine: Engine, loss: Loss, dataset: Dataset, options: TrainOptions): Evaluation {
-  return evaluateDataset(engine, loss, dataset, { batchSize: options.batchSize ?? 32, truncate: options.truncate });
+function evaluateEpoch(engine: Engine, dataset: Dataset, options: TrainOptions): Evaluation {
+  return evaluateDataset(engine, dataset, { batchSize: options.batchSize ?? 32, truncate: options.truncate });
 }
 
 /** Enters an epoch into the history, and keeps its parameters if it is the best so far. */

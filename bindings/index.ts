@@ -43,14 +43,13 @@ export type { TrainingData } from "./data/dataset.ts";
 export {
   binaryCrossEntropy,
   crossEntropy,
-  lossNames,
   meanSquaredError,
   type BinaryCrossEntropyOptions,
   type CrossEntropyOptions,
   type Loss,
   type MeanSquaredErrorOptions,
   type Targets,
-} from "./loss.ts";
+} from "./losses/index.ts";
 export {
   adagrad,
   adam,

@@ -3,11 +3,11 @@ import type { NetworkConfig } from "./config.ts";
 import { outputForm, readInputs, type TrainingData } from "./data/dataset.ts";
 import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input, type Values } from "./data/values.ts";
 import type { Engine } from "./engine.ts";
-import { evaluate, runLoss, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
+import { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
 import { summary } from "./inspect/summary.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
-import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
+import { expectLoss, type Loss, type Targets } from "./losses/loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
 import { normalizeOptimizer, OptimizerState, type Optimizer } from "./optimizer.ts";
 import { sizeOf, tensor, type Tensor } from "./tensor.ts";
@@ -92,11 +92,9 @@ export class Network extends Model {
    */
   loss(loss: Loss, targets: Targets): number {
     const engine = this.#engine;
-    const checked = normalizeLoss(loss);
+    const checked = expectLoss(loss);
     const inputs = this.#lastInput("loss");
-    const values = lossTypes[checked.type].read(checked, targets, outputForm(engine, inputs));
-    engine.enterTargets(values);
-    const { value } = runLoss(engine, checked, { inputs, targets: values });
+    const { value } = checked.run(engine, { targets: checked.read(targets, outputForm(engine, inputs)) });
     this.#hasLoss = true;
     return value;
   }

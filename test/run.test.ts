@@ -119,6 +119,16 @@ describe("what a bundler keeps", () => {
     }
   });
 
+  test("an app that trains has its own loss, and no other", async () => {
+    const text = await bundle("train");
+    const everything = await bundle("everything");
+    const others = ["binaryCrossEntropy", "meanSquaredError"];
+    for (const name of others) {
+      expect(everything).toContain(`"${name}"`);
+      expect(text).not.toContain(`"${name}"`);
+    }
+  });
+
   test("a page with a tokenizer has no network and no core", async () => {
     expect(await bundle("text")).not.toMatch(/weight_ih|WebAssembly/);
   });

@@ -1,5 +1,5 @@
 import type { Engine } from "../engine.ts";
-import { lossTypes, type Loss, type Targets } from "../loss.ts";
+import type { Goal, Loss, Targets } from "../losses/loss.ts";
 import { expectOptions } from "../validate.ts";
 import {
   expectFinite,
@@ -23,9 +23,9 @@ export interface TrainingData {
 }
 
 /** Data that have been checked against a network and a loss. */
-export interface Dataset {
+export interface Dataset extends Goal {
+  readonly loss: Loss;
   readonly inputs: Values;
-  readonly targets: Values;
 }
 
 /**
@@ -58,5 +58,5 @@ export function readDataset(engine: Engine, loss: Loss, data: TrainingData, name
   expectOptions(name, data, ["inputs", "targets", "lengths"]);
   const { inputs, targets, lengths } = data;
   const values = readInputs(engine, inputs, lengths);
-  return { inputs: values, targets: lossTypes[loss.type].read(loss, targets, outputForm(engine, values)) };
+  return { loss, inputs: values, targets: loss.read(targets, outputForm(engine, values)) };
 }

@@ -1,5 +1,5 @@
 import type { TrainingData } from "../data/dataset.ts";
-import type { Loss } from "../loss.ts";
+import type { Loss } from "../losses/loss.ts";
 import type { Network } from "../network.ts";
 import type { Parameter } from "../parameter.ts";
 import { expectInteger, expectOptions, expectPositive } from "../validate.ts";
