@@ -209,7 +209,7 @@ const MASKS = memory.data<i32>([-1, -1, -1, -1, 0, 0, 0, 0], 16);
 
 /** All bits of the lanes that are among the `rest` elements that are left. */
 // @ts-ignore: decorator
-@inline function maskOf(rest: i32): v128 {
+@inline export function maskOf(rest: i32): v128 {
   return v128.load(MASKS + bytes(4 - min(4, rest)));
 }
 

@@ -26,11 +26,15 @@ export { gruBackward } from "./gru";
 export { embeddingBackward } from "./embedding";
 export { dropoutForward } from "./dropout";
 export {
-  binaryCrossEntropy,
   countCorrect,
   crossEntropy,
   crossEntropySoft,
-  crossEntropyWeight,
-  meanSquaredError,
+  distance,
+  negativeLogLikelihood,
+  pointwise,
+  quantile,
+  sumWeights,
 } from "./loss";
+export { ctc } from "./ctc";
+export { gaussianMixture } from "./gaussianMixture";
 export { adagradStep, adamStep, rmspropStep, sgdStep } from "./optimizer";

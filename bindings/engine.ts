@@ -43,6 +43,8 @@ export class Engine {
   /** Targets and the loss gradient, rows as the output; 0 unless planned. */
   targets: Pointer = 0;
   dOutput: Pointer = 0;
+  /** A float for each row of the output; 0 unless planned. */
+  weights: Pointer = 0;
   /** A row as wide as the output, for the weights of classes. */
   classWeights: Pointer = 0;
   /** True from a forward pass for training until something makes its results useless. */
@@ -53,6 +55,8 @@ export class Engine {
   readonly #stateUnitsAreWhole: boolean;
   #slots = 0;
   #workspace: Pointer = 0;
+  /** First address behind what is planned. */
+  #end: Pointer = 0;
   #order: Pointer = 0;
   #staging: Pointer = 0;
   #x: Pointer = 0;
@@ -184,14 +188,27 @@ export class Engine {
     const outputs = purpose === "run" ? 0 : out.N * padded(this.output.size);
     this.targets = arena.floats(outputs);
     this.dOutput = arena.floats(outputs);
+    this.weights = arena.floats(purpose === "run" ? 0 : out.N);
     this.classWeights = arena.floats(padded(this.output.size));
     const widest = Math.max(B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B));
     this.#staging = arena.floats(widest);
+    this.#end = arena.next;
     // Vectors may be read past the end of the last row.
     this.core.reserve(arena.next + 64);
     this.#writeOrder(B, T, lengths);
     this.#lengths = lengths;
     Object.assign(this.#planned, { B, T, purpose });
+  }
+
+  /** Room for n floats behind the batch, until the next one is entered. */
+  room(n: number): Pointer {
+    this.core.reserve(this.#end + n * 4 + 64);
+    return this.#end;
+  }
+
+  /** For each sequence of the batch as the layers see it, longest first, its place among those that were entered. */
+  get order(): Int32Array {
+    return this.core.i32.subarray(this.#order >>> 2, (this.#order >>> 2) + this.rows.B);
   }
 
   /** Words of one step of the input. */
@@ -231,6 +248,11 @@ export class Engine {
   /** Brings in targets for the batch that was entered: one row, or one index, for each row of the output. */
   enterTargets(values: Values, selection?: Selection): void {
     this.#enterValues(this.targets, values, this.outputRows, selection);
+  }
+
+  /** Brings in weights, one word for each row of the output. */
+  enterWeights(values: Values, selection?: Selection): void {
+    this.#enterValues(this.weights, values, this.outputRows, selection);
   }
 
   /** Brings in a gradient by the output. */

@@ -1,17 +1,23 @@
 import type { OutputForm, Time, Values } from "../data/values.ts";
 import type { Engine } from "../engine.ts";
 import { isTensor } from "../tensor.ts";
-import { expectInteger, expectNumber, expectOptions } from "../validate.ts";
-import { checkReduction, type Goal, type Hits, type Loss, type Reduced, RowLoss, type Rows } from "./loss.ts";
-import { checkWeights, countHits, enterWeights, expectClassWeights, readClasses, readNumbers } from "./targets.ts";
+import { expectNumber, expectOptions } from "../validate.ts";
+import { checkIgnoreIndex, type Classes, countHits, expectClassWeights, readClasses, weighClasses } from "./classes.ts";
+import {
+  checkReduction,
+  countRows,
+  type Goal,
+  type Hits,
+  type Loss,
+  type Reduced,
+  RowLoss,
+  type Rows,
+} from "./loss.ts";
+import { checkWeights, enterWeights, readNumbers } from "./targets.ts";
 
-export interface CrossEntropyOptions extends Reduced {
+export interface CrossEntropyOptions extends Reduced, Partial<Classes> {
   /** Share of the target that is spread evenly over all classes, in [0, 1] (Szegedy et al. 2016). Default 0. */
   readonly labelSmoothing?: number;
-  /** Weight of each class; a mean divides by the sum of the weights of the targets. Default all 1. */
-  readonly classWeights?: readonly number[];
-  /** Rows with this class as the target count nothing. Default −100, as PyTorch. */
-  readonly ignoreIndex?: number;
 }
 
 class CrossEntropy extends RowLoss {
@@ -24,31 +30,25 @@ class CrossEntropy extends RowLoss {
     const { labelSmoothing = 0, classWeights, ignoreIndex = -100 } = options;
     this.labelSmoothing = expectNumber("labelSmoothing", labelSmoothing, 0, 1);
     if (classWeights !== undefined) this.classWeights = checkWeights("classWeights", classWeights);
-    this.ignoreIndex = expectInteger("ignoreIndex", ignoreIndex, -0x80000000);
+    this.ignoreIndex = checkIgnoreIndex(ignoreIndex);
   }
 
   override read(targets: unknown, outputs: OutputForm): Values {
+    if (!isDistribution(targets, outputs.time)) return readClasses(targets, outputs, this);
     expectClassWeights(this.classWeights, outputs);
-    if (isDistribution(targets, outputs.time)) return readNumbers(targets, outputs);
-    return readClasses(targets, outputs, this.ignoreIndex);
+    return readNumbers(targets, outputs);
   }
 
-  protected override weigh({ engine, targets, N, classes }: Rows): number {
-    if (!classes) return N;
-    return engine.core.functions.crossEntropyWeight(
-      targets,
-      enterWeights(engine, this.classWeights),
-      N,
-      this.ignoreIndex,
-    );
+  protected override weigh(rows: Rows): number {
+    return rows.classes ? weighClasses(rows, this) : countRows(rows);
   }
 
-  protected override sum({ engine, dy, y, targets, N, F, classes }: Rows, scale: number): number {
+  protected override sum({ engine, dy, y, targets, weights, N, F, classes }: Rows, scale: number): number {
     const { crossEntropy, crossEntropySoft } = engine.core.functions;
     const { labelSmoothing, ignoreIndex } = this;
-    const weights = enterWeights(engine, this.classWeights);
-    if (classes) return crossEntropy(dy, y, targets, weights, N, F, labelSmoothing, ignoreIndex, scale);
-    return crossEntropySoft(dy, y, targets, weights, N, F, labelSmoothing, scale);
+    const byClass = enterWeights(engine, this.classWeights);
+    if (classes) return crossEntropy(dy, y, targets, byClass, weights, N, F, labelSmoothing, ignoreIndex, scale);
+    return crossEntropySoft(dy, y, targets, byClass, weights, N, F, labelSmoothing, scale);
   }
 
   override hits(engine: Engine, goal: Goal): Hits | undefined {

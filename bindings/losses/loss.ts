@@ -16,6 +16,8 @@ export interface Reduced {
 /** What outputs are measured against. */
 export interface Goal {
   readonly targets: Values;
+  /** The bits of a float for each term of the loss; undefined for ones. */
+  readonly weights: Values<Int32Array> | undefined;
 }
 
 /** A loss over a batch: `sum` / `weight` is the mean. */
@@ -50,6 +52,11 @@ export abstract class Loss {
    */
   abstract read(targets: unknown, outputs: OutputForm): Values;
 
+  /** The form of the terms that weights belong to: one for each row of the output, unless said otherwise. */
+  termForm(outputs: OutputForm): OutputForm {
+    return outputs;
+  }
+
   /** Adds up over the batch that ran, or the selected part, and leaves the gradient by the output in the engine. */
   abstract run(engine: Engine, goal: Goal, selection?: Selection): LossResult;
 
@@ -59,7 +66,7 @@ export abstract class Loss {
   }
 
   /** Whether sequences may be cut in time. */
-  get truncatable(): boolean {
+  isTruncatable(): boolean {
     return true;
   }
 }
@@ -70,6 +77,8 @@ export interface Rows {
   readonly dy: Pointer;
   readonly y: Pointer;
   readonly targets: Pointer;
+  /** A float for each row, or 0. */
+  readonly weights: Pointer;
   readonly N: number;
   readonly F: number;
   /** Targets are class indices. */
@@ -79,16 +88,17 @@ export interface Rows {
 /** A loss in which each row of the output has a term, or more, of its own. */
 export abstract class RowLoss extends Loss {
   /** What a mean divides by; by default the number of elements. */
-  protected weigh({ N, F }: Rows): number {
-    return N * F;
+  protected weigh(rows: Rows): number {
+    return countRows(rows) * rows.F;
   }
 
   /** The sum of the terms, and its gradient times `scale` into dy. */
   protected abstract sum(rows: Rows, scale: number): number;
 
-  override run(engine: Engine, { targets }: Goal, selection?: Selection): LossResult {
-    engine.enterTargets(targets, selection);
-    const rows = rowsOf(engine, targets);
+  override run(engine: Engine, goal: Goal, selection?: Selection): LossResult {
+    engine.enterTargets(goal.targets, selection);
+    if (goal.weights) engine.enterWeights(goal.weights, selection);
+    const rows = rowsOf(engine, goal);
     const weight = this.weigh(rows);
     // A batch in which nothing counts has a loss of 0.
     const scale = this.reduction === "sum" ? 1 : weight > 0 ? 1 / weight : 0;
@@ -97,10 +107,17 @@ export abstract class RowLoss extends Loss {
   }
 }
 
-export function rowsOf(engine: Engine, targets: Values): Rows {
-  const { dOutput, y, outputRows, output } = engine;
+/** The rows of the batch for which a goal was entered. */
+export function rowsOf(engine: Engine, { targets, weights }: Goal): Rows {
+  const { dOutput: dy, y, outputRows, output } = engine;
   const classes = targets.data instanceof Int32Array;
-  return { engine, dy: dOutput, y, targets: engine.targets, N: outputRows.N, F: output.size, classes };
+  const places = { targets: engine.targets, weights: weights ? engine.weights : 0 };
+  return { engine, dy, y, ...places, N: outputRows.N, F: output.size, classes };
+}
+
+/** How many rows count: the sum of their weights. */
+export function countRows({ engine, weights, N }: Rows): number {
+  return weights ? engine.core.functions.sumWeights(0, 0, weights, N, 0) : N;
 }
 
 export function checkReduction({ reduction = "mean" }: Reduced): "mean" | "sum" {

@@ -1,19 +1,9 @@
 /** What the losses share: reading targets, and weights one for each output. */
 
 import { padded, type Pointer } from "../core/core.ts";
-import {
-  expectFinite,
-  expectIndices,
-  findValue,
-  matchTo,
-  readFeatures,
-  readIndices,
-  type OutputForm,
-  type Values,
-} from "../data/values.ts";
+import { expectFinite, findValue, matchTo, readFeatures, type OutputForm, type Values } from "../data/values.ts";
 import type { Engine } from "../engine.ts";
 import { expectNumber, expectRange, expectType } from "../validate.ts";
-import { rowsOf, type Goal, type Hits } from "./loss.ts";
 
 /** Targets of numbers, by default as many in each row as the output has. */
 export function readNumbers(targets: unknown, outputs: OutputForm, F = outputs.F): Values<Float32Array> {
@@ -31,22 +21,10 @@ export function readBetween(targets: unknown, outputs: OutputForm, low: number, 
   return values;
 }
 
-/** Targets of classes, one for each row of the output. */
-export function readClasses(targets: unknown, outputs: OutputForm, ignoreIndex: number): Values<Int32Array> {
-  const values = matchTo(readIndices("targets", targets, outputs.time), outputs);
-  expectIndices(values, outputs.F, ignoreIndex);
-  return values;
-}
-
 /** Checks and freezes weights that are an option. */
 export function checkWeights(name: string, value: unknown): readonly number[] {
   expectType(Array.isArray(value), name, "an array of numbers", value);
   return Object.freeze(Array.from(value, (weight: unknown, i) => expectNumber(`${name}[${i}]`, weight, 0)));
-}
-
-/** Class weights beside outputs. @throws RangeError when there are more or fewer */
-export function expectClassWeights(weights: readonly number[] | undefined, { F: C }: OutputForm): void {
-  expectRange(!weights || weights.length === C, "classWeights", `${C} numbers, one a class`, weights);
 }
 
 /** Weights, one for each output, into the engine; 0 for none. */
@@ -54,14 +32,4 @@ export function enterWeights(engine: Engine, weights: readonly number[] | undefi
   if (!weights) return 0;
   engine.core.view(engine.classWeights, padded(weights.length)).set(weights);
   return engine.classWeights;
-}
-
-/** Hits of a batch whose targets are classes. */
-export function countHits(engine: Engine, { targets }: Goal, ignoreIndex: number): Hits {
-  const { y, N, F, targets: at } = rowsOf(engine, targets);
-  const { countCorrect, crossEntropyWeight } = engine.core.functions;
-  return {
-    counted: crossEntropyWeight(at, 0, N, ignoreIndex),
-    correct: countCorrect(y, at, N, F, ignoreIndex),
-  };
 }
