@@ -203,10 +203,10 @@ function checkOptions(options: TrainOptions): TrainOptions {
 }
 
 /** Indices are copied: changed by the caller between two steps, they would point anywhere. */
-function withOwnIndices({ inputs, targets, ...rest }: Dataset): Dataset {
-  const own = (values: Values): Values =>
+function withOwnIndices({ loss, inputs, targets, weights }: Dataset): Dataset {
+  const own = <V extends Values>(values: V): V =>
     values.data instanceof Int32Array ? { ...values, data: values.data.slice() } : values;
-  return { ...rest, inputs: own(inputs), targets: own(targets) };
+  return { loss, inputs: own(inputs), targets: own(targets), weights: weights && own(weights) };
 }
 
 /** Each value as JSON; "null" for one that is left out. */

@@ -356,7 +356,7 @@ describe("refuses", () => {
       "truncate in training",
       () => net.train({ inputs: numbers([2, 4, 2]), targets: good }, { ...run, truncate: 2 }),
       RangeError,
-      /"truncate" needs a loss of single steps, which ctc is not: leave it out/,
+      /"truncate" needs a loss of single steps, which ctc by "mean" is not: leave it out/,
     ],
     [
       "truncate in evaluate",

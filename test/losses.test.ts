@@ -4,14 +4,17 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import {
   binaryCrossEntropy,
+  dense,
   huber,
   klDivergence,
   type Loss,
   meanAbsoluteError,
   negativeLogLikelihood,
+  Network,
   quantile,
   smoothL1,
   tensor,
+  type Targets,
 } from "../bindings/index.ts";
 import { expectClose, randomNumbers, toTensor } from "./agreement.ts";
 import { casesOf, loadGolden } from "./golden.ts";
@@ -27,7 +30,7 @@ import {
 } from "./losses.ts";
 import { centralDifference, logSoftmax, reduce, reduceBackward, softmax } from "./reference.ts";
 import * as reference from "./reference/losses.ts";
-import { indices } from "./support.ts";
+import { expectError, indices, numbers } from "./support.ts";
 
 type LossTerms = reference.LossTerms;
 
@@ -319,5 +322,142 @@ describe("at the ends", () => {
     for (const [, make] of problems) {
       expectProblem(make({ B: 2, T: 3, F: 4 }, reduction), new Float64Array(6));
     }
+  });
+});
+
+describe("options that are refused", () => {
+  const short = (targets: Targets, loss: Loss, outputs = 3) => {
+    const net = new Network({ input: { features: 2 }, layers: [dense(outputs)] });
+    net.evaluate({ inputs: numbers([4, 2]), targets }, { loss });
+  };
+
+  test.each<[string, () => unknown, typeof TypeError | typeof RangeError, RegExp]>([
+    ["delta 0", () => huber({ delta: 0 }), RangeError, /"delta" expected a finite number above 0, got 0/],
+    ["delta ∞", () => huber({ delta: Infinity }), RangeError, /"delta" expected a finite number above 0/],
+    ["delta as a text", () => huber({ delta: "1" as never }), TypeError, /"delta" expected a number/],
+    ["beta −1", () => smoothL1({ beta: -1 }), RangeError, /"beta" expected a finite number of at least 0, got -1/],
+    ["beta NaN", () => smoothL1({ beta: NaN }), RangeError, /"beta"/],
+    ["delta for smoothL1", () => smoothL1({ delta: 1 } as never), TypeError, /smoothL1: unknown option "delta"/],
+    ["beta for huber", () => huber({ beta: 1 } as never), TypeError, /huber: unknown option "beta"/],
+    [
+      "an option of none",
+      () => meanAbsoluteError({ x: 1 } as never),
+      TypeError,
+      /unknown option "x"; known are reduction/,
+    ],
+    [
+      "reduction none",
+      () => meanAbsoluteError({ reduction: "none" as never }),
+      RangeError,
+      /one of "mean", "sum", got/,
+    ],
+    [
+      "batchmean",
+      () => huber({ reduction: "batchmean" as never }),
+      RangeError,
+      /one of "mean", "sum", got "batchmean"/,
+    ],
+    [
+      "fromLogits 1",
+      () => binaryCrossEntropy({ fromLogits: 1 as never }),
+      TypeError,
+      /"fromLogits" expected true or false/,
+    ],
+    [
+      "logTarget null",
+      () => klDivergence({ logTarget: null as never }),
+      TypeError,
+      /"logTarget" expected true or false/,
+    ],
+    ["reduction x", () => klDivergence({ reduction: "x" as never }), RangeError, /"mean", "batchmean", "sum", got "x"/],
+    ["log_target", () => klDivergence({ log_target: true } as never), TypeError, /unknown option "log_target"/],
+    ["no quantiles", () => quantile(undefined as never), TypeError, /"quantile" expected an object/],
+    [
+      "quantiles missing",
+      () => quantile({} as never),
+      TypeError,
+      /"quantiles" expected an array of numbers, got undefined/,
+    ],
+    ["quantiles of none", () => quantile({ quantiles: [] }), RangeError, /"quantiles" expected at least one number/],
+    [
+      "a quantile 0",
+      () => quantile({ quantiles: [0] }),
+      RangeError,
+      /"quantiles\[0\]" expected a number between 0 and 1, got 0/,
+    ],
+    ["a quantile 1.5", () => quantile({ quantiles: [0.5, 1.5] }), RangeError, /"quantiles\[1\]"/],
+    [
+      "a quantile null",
+      () => quantile({ quantiles: [null as never] }),
+      TypeError,
+      /"quantiles\[0\]" expected a number/,
+    ],
+    [
+      "ignoreIndex 0.5",
+      () => negativeLogLikelihood({ ignoreIndex: 0.5 }),
+      RangeError,
+      /"ignoreIndex" expected an integer/,
+    ],
+    ["a weight −1", () => negativeLogLikelihood({ classWeights: [-1] }), RangeError, /"classWeights\[0\]"/],
+    [
+      "labelSmoothing",
+      () => negativeLogLikelihood({ labelSmoothing: 1 } as never),
+      TypeError,
+      /unknown option "labelSmoothing"/,
+    ],
+    [
+      "3 outputs for 2 quantiles",
+      () => short(numbers([4, 1]), quantile({ quantiles: [0.1, 0.9] })),
+      RangeError,
+      /"quantiles" expected a divisor of the 3 outputs as their number, got 2/,
+    ],
+    [
+      "targets as many as outputs",
+      () => short(numbers([4, 4]), quantile({ quantiles: [0.1, 0.9] }), 4),
+      RangeError,
+      /"targets" expected shape \[batch, time, 2\] or \[batch, 2\]|"targets" expected shape \[batch, 2\]/,
+    ],
+    [
+      "a probability below 0",
+      () => short(tensor(new Float32Array(12).fill(-1), [4, 3]), klDivergence()),
+      RangeError,
+      /"targets" expected numbers of at least 0, got -1/,
+    ],
+    [
+      "numbers as classes",
+      () => short(numbers([4, 3]), negativeLogLikelihood()),
+      TypeError,
+      /"targets" expected a tensor of Int32Array/,
+    ],
+    [
+      "a class beyond",
+      () => short([0, 1, 2, 3], negativeLogLikelihood()),
+      RangeError,
+      /integers from 0 to 2, got 3 at \[3\]/,
+    ],
+    [
+      "weights of other classes",
+      () => short([0, 1, 2, 1], negativeLogLikelihood({ classWeights: [1] })),
+      RangeError,
+      /"classWeights" expected 3 numbers, one a class/,
+    ],
+    [
+      "truncate and batchmean",
+      () =>
+        new Network({ input: { features: 2 }, layers: [dense(2)] }).evaluate(
+          { inputs: numbers([2, 3, 2]), targets: tensor(new Float32Array(12), [2, 3, 2]) },
+          { loss: klDivergence({ reduction: "batchmean" }), truncate: 1 },
+        ),
+      RangeError,
+      /"truncate" needs a loss of single steps, which klDivergence by "batchmean" is not/,
+    ],
+  ])("%s", (_, call, kind, text) => {
+    let error: unknown;
+    try {
+      call();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expectError(error, kind, text);
   });
 });

@@ -59,5 +59,5 @@ export function expectTruncatable(engine: Engine, { inputs, loss }: Dataset): vo
   if (!perStep) throw need("a network with an output at each step");
   if (backwards) throw need("a network without a bidirectional layer, which reads the end first");
   if (inputs.lengths) throw need("sequences of equal length");
-  if (!loss.isTruncatable()) throw need(`a loss of single steps, which ${loss.type} is not`);
+  if (!loss.isTruncatable()) throw need(`a loss of single steps, which ${loss.type} by "${loss.reduction}" is not`);
 }

@@ -56,8 +56,11 @@ class GaussianMixture extends RowLoss {
     const F = mixtureOutputs({ K, D, P });
     expectRange(outputs.F === F, "gaussianMixture", `a network with ${F} outputs`, outputs.F);
     const values = readNumbers(targets, outputs, P > 0 ? D + 1 : D);
-    if (P > 0) expectPens(values, P);
-    return values;
+    if (P === 0) return values;
+    // A copy, because states of the pen are places in memory: the caller may change the numbers later.
+    const own = { ...values, data: values.data.slice() };
+    expectPens(own, P);
+    return own;
   }
 
   protected override weigh(rows: Rows): number {
