@@ -110,12 +110,14 @@ const learning = new Set([
     "backwardBoth",
     "enterOutputGradient",
     "enterTargets",
+    "enterWeights",
     "gradient",
+    "order",
     "packBackward",
     "packHiddenRows",
     "permutation",
   ],
-  ...["randomState", "reserveSlots", "scratch", "slot", "zeroGradients"],
+  ...["randomState", "reserveSlots", "room", "scratch", "slot", "weights", "zeroGradients"],
 ]);
 
 /**

@@ -8,8 +8,8 @@
 //          dy[t, k] = softmax(y)[t, k] − Σ over the places of label k: e^(alpha[t, s] + beta[t, s] + loss)
 // The logarithms are f64, their exponentials and sums f32: each step adds an error of 1e-7 to a loss, however large it is.
 import { softmaxRow } from "./activation";
-import { expOf, weightOf } from "./loss";
-import { exp } from "./math";
+import { weightOf } from "./loss";
+import { expArray } from "./math";
 import { batchSize } from "./sequence";
 import { bytes, padded } from "./simd";
 import { scale as scaleArray } from "./vector";
@@ -26,26 +26,40 @@ import { scale as scaleArray } from "./vector";
   return s & 1 ? load<i32>(labels + bytes(s >> 1)) : blank;
 }
 
-/** log Σ e^row over place s and those beside it in one direction from which, or to which, a path goes. */
-function reach(row: usize, labels: usize, s: i32, S: i32, direction: i32): f64 {
-  const one = s + direction;
-  const two = one + direction;
-  const a = load<f64>(row + doubles(s));
-  const b = <u32>one < <u32>S ? load<f64>(row + doubles(one)) : -Infinity;
-  const skips = s & 1 && <u32>two < <u32>S && labelAt(labels, s, 0) != labelAt(labels, two, 0);
-  const c = skips ? load<f64>(row + doubles(two)) : -Infinity;
-  const high = max(a, max(b, c));
-  if (high == -Infinity) return high;
-  let v = f32x4.splat(<f32>(a - high));
-  v = f32x4.replace_lane(v, 1, <f32>(b - high));
-  v = exp(f32x4.replace_lane(v, 2, <f32>(c - high)));
-  return high + Mathf.log(f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 2));
+/**
+ * to (S) f64 = log Σ e^from over each place and those beside it in one direction from which, or to which, a path goes.
+ * parts: room for 3·S floats, whose exponentials are taken at once
+ */
+function reach(to: usize, parts: usize, from: usize, labels: usize, S: i32, direction: i32): void {
+  let part = parts;
+  for (let s = 0; s < S; s++, part += 12) {
+    const one = s + direction;
+    const two = one + direction;
+    const a = load<f64>(from + doubles(s));
+    const b = <u32>one < <u32>S ? load<f64>(from + doubles(one)) : -Infinity;
+    const skips = s & 1 && <u32>two < <u32>S && labelAt(labels, s, 0) != labelAt(labels, two, 0);
+    const c = skips ? load<f64>(from + doubles(two)) : -Infinity;
+    const high = max(a, max(b, c));
+    store<f64>(to + doubles(s), high);
+    const shift = high == -Infinity ? 0 : high;
+    store<f32>(part, <f32>(a - shift));
+    store<f32>(part, <f32>(b - shift), 4);
+    store<f32>(part, <f32>(c - shift), 8);
+  }
+  expArray(parts, parts, padded(3 * S));
+  for (let s = 0; s < S; s++, parts += 12) {
+    const at = to + doubles(s);
+    const sum = load<f32>(parts) + load<f32>(parts, 4) + load<f32>(parts, 8);
+    store<f64>(at, load<f64>(at) + Mathf.log(sum));
+  }
 }
 
-/** log softmax(y) of the label of place s; the row of y has this log Σ exp. */
-// @ts-ignore: decorator
-@inline function logShare(y: usize, logSum: f64, labels: usize, s: i32, blank: i32): f64 {
-  return <f64>load<f32>(y + bytes(labelAt(labels, s, blank))) - logSum;
+/** to (S) = from + log softmax(y) of the label of each place; the row of y has this log Σ exp. */
+function addShares(to: usize, from: usize, y: usize, logSum: f64, labels: usize, S: i32, blank: i32): void {
+  for (let s = 0; s < S; s++) {
+    const share = <f64>load<f32>(y + bytes(labelAt(labels, s, blank))) - logSum;
+    store<f64>(to + doubles(s), load<f64>(from + doubles(s)) + share);
+  }
 }
 
 /** S places of which only one can be. */
@@ -57,7 +71,7 @@ function onlyAt(row: usize, at: i32, S: i32): void {
  * Σ over the B sequences of their loss times their weight, each divided by its number of labels (at least 1) if `mean`.
  * A sequence that is too short for its labels has an infinite loss and a gradient of NaN, or 0 and 0 if `zeroInfinity`.
  * y, dy rows (N, padded(C)) of sequence.ts · labels of all sequences, one after another · labelLengths (B) ·
- * weights (B), 0 for ones · room: N floats, then for the most labels (T + 2)·(2L + 1) f64
+ * weights (B), 0 for ones · room: N floats, then for the most labels (T + 3)·(2L + 1) f64 and 3·(2L + 1) floats, each padded
  */
 export function ctc(
   dy: usize, room: usize, y: usize, labels: usize, labelLengths: usize, weights: usize, batchSizes: usize,
@@ -65,42 +79,49 @@ export function ctc(
 ): f64 {
   const ld = bytes(padded(C));
   for (let row = 0; row < N; row++) store<f32>(room + bytes(row), softmaxRow(dy + <usize>row * ld, y + <usize>row * ld, C));
-  const before = room + bytes(padded(N));
+  const free = room + bytes(padded(N));
   let total: f64 = 0;
   for (let b = 0; b < B; b++) {
     const L = load<i32>(labelLengths + bytes(b));
     const S = 2 * L + 1;
     const size = doubles(S);
-    const beta = before;
-    let alpha = beta + size;
+    const parts = free;
+    const beta = parts + bytes(padded(3 * S));
+    const way = beta + size;
+    let alpha = way + size;
     onlyAt(alpha, 0, S);
     let row = b;
     let t = 0;
     for (; t < T && batchSize(batchSizes, t) > b; row += batchSize(batchSizes, t++)) {
-      const at = y + <usize>row * ld;
       const logSum = load<f32>(room + bytes(row));
-      for (let s = 0; s < S; s++) {
-        store<f64>(alpha + size + doubles(s), reach(alpha, labels, s, S, -1) + logShare(at, logSum, labels, s, blank));
-      }
+      reach(alpha + size, parts, alpha, labels, S, -1);
       alpha += size;
+      addShares(alpha, alpha, y + <usize>row * ld, logSum, labels, S, blank);
     }
-    onlyAt(beta, S - 1, S);
-    let loss = -reach(alpha, labels, S - 1, S, -1);
+    // What leads to the last place, of which only the value there is asked for.
+    reach(way, parts, alpha, labels, S, -1);
+    let loss = -load<f64>(way + size - 8);
     const finite = loss != Infinity;
     if (!finite && zeroInfinity) loss = 0;
     const share = weightOf(weights, b) / (mean ? <f32>max(L, 1) : 1);
     if (share != 0) total += <f64>share * loss;
-    const factor: f32 = finite || zeroInfinity || share == 0 ? (finite ? share * scale : 0) : NaN;
+    const factor: f32 = finite ? share * scale : zeroInfinity || share == 0 ? 0 : NaN;
+    onlyAt(beta, S - 1, S);
     for (; t > 0; alpha -= size) {
       row -= batchSize(batchSizes, --t);
-      const at = y + <usize>row * ld;
       const slope = dy + <usize>row * ld;
-      const logSum = load<f32>(room + bytes(row));
-      for (let s = 0; finite && s < S; s++) {
-        const way = reach(beta, labels, s, S, 1);
-        const to = slope + bytes(labelAt(labels, s, blank));
-        store<f32>(to, load<f32>(to) - expOf(<f32>(load<f64>(alpha + doubles(s)) + way + loss)));
-        store<f64>(beta + doubles(s), way + logShare(at, logSum, labels, s, blank));
+      if (finite) {
+        reach(way, parts, beta, labels, S, 1);
+        for (let s = 0; s < S; s++) {
+          const here = load<f64>(alpha + doubles(s)) + load<f64>(way + doubles(s));
+          store<f32>(parts + bytes(s), <f32>(here + loss));
+        }
+        expArray(parts, parts, padded(S));
+        for (let s = 0; s < S; s++) {
+          const at = slope + bytes(labelAt(labels, s, blank));
+          store<f32>(at, load<f32>(at) - load<f32>(parts + bytes(s)));
+        }
+        addShares(beta, way, y + <usize>row * ld, load<f32>(room + bytes(row)), labels, S, blank);
       }
       scaleArray(slope, factor, padded(C));
     }

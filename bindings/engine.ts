@@ -43,9 +43,7 @@ export class Engine {
   /** Targets and the loss gradient, rows as the output; 0 unless planned. */
   targets: Pointer = 0;
   dOutput: Pointer = 0;
-  /** A float for each row of the output; 0 unless planned. */
-  weights: Pointer = 0;
-  /** A row as wide as the output, for the weights of classes. */
+  /** A row as wide as the output, for the weights of classes; the last of what is planned. */
   classWeights: Pointer = 0;
   /** True from a forward pass for training until something makes its results useless. */
   canBackward = false;
@@ -55,8 +53,6 @@ export class Engine {
   readonly #stateUnitsAreWhole: boolean;
   #slots = 0;
   #workspace: Pointer = 0;
-  /** First address behind what is planned. */
-  #end: Pointer = 0;
   #order: Pointer = 0;
   #staging: Pointer = 0;
   #x: Pointer = 0;
@@ -188,11 +184,9 @@ export class Engine {
     const outputs = purpose === "run" ? 0 : out.N * padded(this.output.size);
     this.targets = arena.floats(outputs);
     this.dOutput = arena.floats(outputs);
-    this.weights = arena.floats(purpose === "run" ? 0 : out.N);
-    this.classWeights = arena.floats(padded(this.output.size));
     const widest = Math.max(B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B));
     this.#staging = arena.floats(widest);
-    this.#end = arena.next;
+    this.classWeights = arena.floats(padded(this.output.size));
     // Vectors may be read past the end of the last row.
     this.core.reserve(arena.next + 64);
     this.#writeOrder(B, T, lengths);
@@ -200,10 +194,16 @@ export class Engine {
     Object.assign(this.#planned, { B, T, purpose });
   }
 
-  /** Room for n floats behind the batch, until the next one is entered. */
+  /** A float for each row of the output, behind what is planned. */
+  get weights(): Pointer {
+    return this.classWeights + padded(this.output.size) * 4;
+  }
+
+  /** Room for n floats behind the weights, until the next batch is entered. */
   room(n: number): Pointer {
-    this.core.reserve(this.#end + n * 4 + 64);
-    return this.#end;
+    const at = this.weights + padded(this.outputRows.N) * 4;
+    this.core.reserve(at + n * 4 + 64);
+    return at;
   }
 
   /** For each sequence of the batch as the layers see it, longest first, its place among those that were entered. */
@@ -252,6 +252,7 @@ export class Engine {
 
   /** Brings in weights, one word for each row of the output. */
   enterWeights(values: Values, selection?: Selection): void {
+    this.room(0);
     this.#enterValues(this.weights, values, this.outputRows, selection);
   }
 

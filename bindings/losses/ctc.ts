@@ -52,7 +52,7 @@ class Ctc extends Loss {
     const S = 2 * targets.T + 1;
     // labels | their number, by sequence | weights, by sequence | for the core, from a multiple of 16 bytes
     const [labels, counts, weights, room] = [0, B * targets.T, B * targets.T + B, padded(B * targets.T + 2 * B)];
-    const at = engine.room(room + padded(N) + 2 * (T + 2) * S);
+    const at = engine.room(room + padded(N) + padded(3 * S) + 2 * (T + 3) * S);
     const weight = enterLabels(engine, at, goal, selection);
     const mean = this.reduction !== "sum";
     const scale = !mean ? 1 : weight > 0 ? 1 / weight : 0;
