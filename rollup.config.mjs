@@ -114,15 +114,17 @@ const learning = new Set([
     "drop",
     "enterOutputGradient",
     "enterTargets",
+    "enterWeights",
     "gradient",
     "initialStates",
+    "order",
     "packBackward",
     "packHiddenRows",
     "permutation",
     "planBackward",
     "planLoss",
   ],
-  ...["randomState", "reserveSlots", "saved", "scratch", "slot", "updateBuffers", "zeroGradients"],
+  ...["randomState", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers", "weights", "zeroGradients"],
 ]);
 
 /**

@@ -33,11 +33,15 @@ export { swapAxes, tdnnBackward, tdnnForward } from "./tdnn";
 export { drawMask } from "./regularize";
 export { addGates } from "./gates";
 export {
-  binaryCrossEntropy,
   countCorrect,
   crossEntropy,
   crossEntropySoft,
-  crossEntropyWeight,
-  meanSquaredError,
+  distance,
+  negativeLogLikelihood,
+  pointwise,
+  quantile,
+  sumWeights,
 } from "./loss";
+export { ctc } from "./ctc";
+export { gaussianMixture } from "./gaussianMixture";
 export { adagradStep, adamStep, rmspropStep, sgdStep } from "./optimizer";

@@ -47,7 +47,7 @@ export class Engine {
   /** Targets and the loss gradient, rows as the output, where there is a loss. */
   targets: Pointer = 0;
   dOutput: Pointer = 0;
-  /** A row as wide as the output, for the weights of classes, where there is a loss. */
+  /** A row as wide as the output, for the weights of classes; the last of what is planned. */
   classWeights: Pointer = 0;
   /** True from a forward pass for training until something makes its results useless. */
   canBackward = false;
@@ -203,6 +203,7 @@ export class Engine {
     if (training) this.planBackward(arena);
     const widest = Math.max(B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B));
     this.#staging = arena.floats(widest);
+    this.classWeights = arena.floats(padded(this.output.size));
     // Vectors may be read past the end of the last row.
     this.core.reserve(arena.next + 64);
     this.#writeOrder(B, T, lengths);
@@ -215,7 +216,6 @@ export class Engine {
     const P = padded(this.output.size);
     this.targets = arena.floats(this.outputRows.N * P);
     this.dOutput = arena.floats(this.outputRows.N * P);
-    this.classWeights = arena.floats(P);
   }
 
   /** Room for what only backward needs. */
@@ -223,6 +223,23 @@ export class Engine {
     for (const layer of this.layers) layer.planBackward(arena);
     this.#shared.scratch = arena.floats(Math.max(0, ...this.layers.map((layer) => layer.scratch())));
     for (const state of this.states) state.gradient = arena.floats(this.rows.B * padded(state.units));
+  }
+
+  /** A float for each row of the output, behind what is planned. */
+  get weights(): Pointer {
+    return this.classWeights + padded(this.output.size) * 4;
+  }
+
+  /** Room for n floats behind the weights, until the next batch is entered. */
+  room(n: number): Pointer {
+    const at = this.weights + padded(this.outputRows.N) * 4;
+    this.core.reserve(at + n * 4 + 64);
+    return at;
+  }
+
+  /** For each sequence of the batch as the layers see it, longest first, its place among those that were entered. */
+  get order(): Int32Array {
+    return this.core.i32.subarray(this.#order >>> 2, (this.#order >>> 2) + this.rows.B);
   }
 
   /** Words of one step of the input. */
@@ -262,6 +279,12 @@ export class Engine {
   /** Brings in targets for the batch that was entered: one row, or one index, for each row of the output. */
   enterTargets(values: Values, selection?: Selection): void {
     this.#enterValues(this.targets, values, this.outputRows, selection);
+  }
+
+  /** Brings in weights, one word for each row of the output. */
+  enterWeights(values: Values, selection?: Selection): void {
+    this.room(0);
+    this.#enterValues(this.weights, values, this.outputRows, selection);
   }
 
   /** Brings in a gradient by the output. */

@@ -1,7 +1,7 @@
 import { Batches, inOrder } from "./data/batches.ts";
 import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
 import type { Engine } from "./engine.ts";
-import { countCorrect, lossTypes, normalizeLoss, type Loss, type LossResult } from "./loss.ts";
+import { expectLoss, type Loss } from "./losses/loss.ts";
 import { expectInteger, expectOptions } from "./validate.ts";
 
 export interface EvaluateOptions {
@@ -19,37 +19,32 @@ export interface Evaluation {
   readonly accuracy?: number;
 }
 
-/** The loss of the batch that ran, with its gradient left in the engine. */
-export function runLoss(engine: Engine, loss: Loss, { targets }: Dataset): LossResult {
-  return lossTypes[loss.type].run(engine, loss, targets.data instanceof Int32Array);
-}
-
 /** Loss and accuracy over a data set that has been checked; each turn of the iterator is one batch. */
 export function* evaluateBatches(
   engine: Engine,
-  loss: Loss,
   dataset: Dataset,
   options: { batchSize: number; truncate: number | undefined },
 ): Generator<void, Evaluation, void> {
   const batches = new Batches(engine, dataset, options);
   const order = inOrder(dataset.inputs.B);
-  const isClasses = dataset.targets.data instanceof Int32Array;
+  const { loss } = dataset;
   const carried = new Float32Array(engine.stateSize(Math.min(options.batchSize, dataset.inputs.B)));
   let [sum, weight, correct, counted] = [0, 0, 0, 0];
+  let isClasses = false;
   for (let k = 0; k < batches.count; k++) {
     const { selection, begins } = batches.at(k, order);
     const state = carried.subarray(0, engine.stateSize(selection.examples.length));
     engine.enter(dataset.inputs, "evaluate", selection);
     engine.enterStates(begins ? undefined : state, "value");
     engine.forward(false);
-    engine.enterTargets(dataset.targets, selection);
     engine.leaveStates(state, "value");
-    const result = runLoss(engine, loss, dataset);
+    const result = loss.run(engine, dataset, selection);
     sum += result.sum;
     weight += result.weight;
-    if (isClasses) {
-      const count = countCorrect(engine, loss);
-      [correct, counted] = [correct + count.correct, counted + count.counted];
+    const hits = loss.hits(engine, dataset);
+    if (hits) {
+      isClasses = true;
+      [correct, counted] = [correct + hits.correct, counted + hits.counted];
     }
     yield;
   }
@@ -60,9 +55,9 @@ export function* evaluateBatches(
 
 export function evaluate(engine: Engine, data: TrainingData, options: EvaluateOptions): Evaluation {
   expectOptions("evaluate", options, ["loss", "batchSize", "truncate"]);
-  const loss = normalizeLoss(options.loss);
+  const loss = expectLoss(options.loss);
   const { batchSize = 32, truncate } = options;
-  const batches = evaluateBatches(engine, loss, readDataset(engine, loss, data), {
+  const batches = evaluateBatches(engine, readDataset(engine, loss, data), {
     batchSize: expectInteger("batchSize", batchSize, 1),
     truncate: truncate === undefined ? undefined : expectInteger("truncate", truncate, 1),
   });

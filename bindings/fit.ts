@@ -3,7 +3,7 @@ import { expectTruncatable } from "./data/batches.ts";
 import type { Engine } from "./engine.ts";
 import { evaluateBatches, type Evaluation } from "./evaluate.ts";
 import type { ModelHead } from "./io/model.ts";
-import { normalizeLoss } from "./loss.ts";
+import { expectLoss } from "./losses/loss.ts";
 import type { OptimizerState } from "./optimizer.ts";
 import { Trainer, trainOptionNames, withOwnIndices, type StepReport, type TrainOptions } from "./train.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType } from "./validate.ts";
@@ -73,16 +73,16 @@ export async function fit(
   expectOptions("fit", options, fitOptionNames);
   const { validation, earlyStopping, signal, onStep, onEpoch, yieldEvery = 8, ...trainOptions } = options;
   checkFitOptions(options);
-  const loss = normalizeLoss(options.loss);
+  const loss = expectLoss(options.loss);
   const dataset =
     validation === undefined ? undefined : withOwnIndices(readDataset(engine, loss, validation, "validation"));
-  if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset.inputs);
+  if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset);
   const plan = { batchSize: options.batchSize ?? 32, truncate: options.truncate };
   signal?.throwIfAborted();
   const trainer = new Trainer(engine, head, state, data, trainOptions);
   for (;;) {
     if (epochIsDue(trainer)) {
-      const evaluation = dataset && (await evaluateEpoch(evaluateBatches(engine, loss, dataset, plan), yieldEvery));
+      const evaluation = dataset && (await evaluateEpoch(evaluateBatches(engine, dataset, plan), yieldEvery));
       const report = closeEpoch(engine, trainer, evaluation, earlyStopping);
       onEpoch?.(report, trainer);
     }

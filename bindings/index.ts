@@ -35,6 +35,7 @@ export {
   type BackwardOptions,
   type BackwardResult,
   type ForwardOptions,
+  type LossOptions,
   type StepOptions,
 } from "./network.ts";
 export type { ForwardResult, Model, PredictOptions, RunOptions, StateInfo, StreamOptions } from "./model.ts";
@@ -44,17 +45,38 @@ export type { Stream } from "./stream.ts";
 export { tensor, type Tensor } from "./tensor.ts";
 export type { FeatureInput, IndexInput, Input } from "./data/values.ts";
 export type { TrainingData } from "./data/dataset.ts";
+export type { Weights } from "./data/weights.ts";
 export {
   binaryCrossEntropy,
   crossEntropy,
-  lossNames,
+  ctc,
+  ctcDecode,
+  gaussianMixture,
+  huber,
+  klDivergence,
+  meanAbsoluteError,
   meanSquaredError,
+  MixtureSampler,
+  negativeLogLikelihood,
+  quantile,
+  smoothL1,
   type BinaryCrossEntropyOptions,
   type CrossEntropyOptions,
+  type CtcDecodeOptions,
+  type CtcOptions,
+  type GaussianMixtureOptions,
+  type HuberOptions,
+  type KlDivergenceOptions,
   type Loss,
+  type MeanAbsoluteErrorOptions,
   type MeanSquaredErrorOptions,
+  type Mixture,
+  type MixtureSamplerOptions,
+  type NegativeLogLikelihoodOptions,
+  type QuantileOptions,
+  type SmoothL1Options,
   type Targets,
-} from "./loss.ts";
+} from "./losses/index.ts";
 export {
   adagrad,
   adam,
@@ -114,7 +136,7 @@ export {
   editDistance,
   errorRate,
   f1Score,
-  meanAbsoluteError,
+  meanAbsoluteErrorOf,
   meanAbsolutePercentageError,
   perplexity,
   rootMeanSquaredError,

@@ -1,8 +1,8 @@
+import { Engine } from "./engine.ts";
 import { inOrder } from "./data/batches.ts";
 import { outputForm, readInputs } from "./data/dataset.ts";
 import { expectOutput, type Input, type Values } from "./data/values.ts";
 import { normalizeConfig, type NetworkConfig } from "./config.ts";
-import { Engine } from "./engine.ts";
 import { FormatError } from "./errors.ts";
 import { checkTensor, checkTensors, expectNoMore, fillParameters, readModel, type ModelFile } from "./io/model.ts";
 import { Parameter } from "./parameter.ts";

@@ -1,13 +1,14 @@
 import type { Pointer } from "./core/core.ts";
 import type { NetworkConfig } from "./config.ts";
-import { outputForm, readInputs, type TrainingData } from "./data/dataset.ts";
+import { outputForm, readGoal, readInputs, type TrainingData } from "./data/dataset.ts";
 import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input, type Values } from "./data/values.ts";
+import type { Weights } from "./data/weights.ts";
 import type { Engine } from "./engine.ts";
-import { evaluate, runLoss, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
+import { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
 import { summary } from "./inspect/summary.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
-import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
+import { expectLoss, type Loss, type Targets } from "./losses/loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
 import { Parameter, type NetworkBuffer } from "./parameter.ts";
 import { normalizeOptimizer, OptimizerState, type Optimizer } from "./optimizer.ts";
@@ -30,6 +31,11 @@ export interface BackwardResult {
   readonly gradInput: Tensor | undefined;
   /** Gradient by the initial states. */
   readonly gradState: Float32Array;
+}
+
+export interface LossOptions {
+  /** How often each term counts, as `TrainingData.weights`. Default all 1. */
+  readonly weights?: Weights;
 }
 
 export interface StepOptions {
@@ -98,13 +104,12 @@ export class Network extends Model {
    * Loss of the last forward pass with `training: true`, whose gradient `backward()` without an argument then starts from.
    * @throws Error when there is none, TypeError, RangeError on wrong targets
    */
-  loss(loss: Loss, targets: Targets): number {
+  loss(loss: Loss, targets: Targets, options: LossOptions = {}): number {
+    expectOptions("loss", options, ["weights"]);
     const engine = this.#engine;
-    const checked = normalizeLoss(loss);
+    const checked = expectLoss(loss);
     const inputs = this.#lastInput("loss");
-    const values = lossTypes[checked.type].read(checked, targets, outputForm(engine, inputs));
-    engine.enterTargets(values);
-    const { value } = runLoss(engine, checked, { inputs, targets: values });
+    const { value } = checked.run(engine, readGoal(engine, checked, inputs, targets, options.weights));
     this.#hasLoss = true;
     return value;
   }

@@ -3,10 +3,9 @@ import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts"
 import type { Values } from "./data/values.ts";
 import type { Engine } from "./engine.ts";
 import { NumericError } from "./errors.ts";
-import { runLoss } from "./evaluate.ts";
 import { readCheckpoint, restoreCheckpoint, writeCheckpoint, type Progress, type Setup } from "./io/checkpoint.ts";
 import type { ModelHead } from "./io/model.ts";
-import { normalizeLoss, type Loss } from "./loss.ts";
+import { expectLoss, type Loss } from "./losses/loss.ts";
 import { normalizeOptimizer, type Optimizer, type OptimizerState } from "./optimizer.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectPositive, expectType } from "./validate.ts";
 
@@ -77,7 +76,6 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   readonly #state: OptimizerState;
   readonly #dataset: Dataset;
   readonly #plan: Batches;
-  readonly #loss: Loss;
   readonly #optimizer: Optimizer;
   readonly #options: TrainOptions;
   readonly #shuffle: boolean;
@@ -88,9 +86,9 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   constructor(engine: Engine, head: ModelHead, state: OptimizerState, data: TrainingData, options: TrainOptions) {
     expectOptions("train", options, trainOptionNames);
     this.#options = checkOptions(options);
-    this.#loss = normalizeLoss(options.loss);
+    const loss = expectLoss(options.loss);
     this.#optimizer = normalizeOptimizer(options.optimizer);
-    this.#dataset = withOwnIndices(readDataset(engine, this.#loss, data));
+    this.#dataset = withOwnIndices(readDataset(engine, loss, data));
     const { epochs = 1, batchSize = 32, truncate, shuffle = truncate === undefined } = options;
     this.#plan = new Batches(engine, this.#dataset, { batchSize, truncate });
     this.#engine = engine;
@@ -102,7 +100,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     const { B, T, F } = this.#dataset.inputs;
     const { clipNorm, clipValue } = options;
     const setup = { inputs: [B, T, F], batchSize, shuffle, truncate, clipNorm, clipValue };
-    this.#setup = asTexts({ optimizer: this.#optimizer, loss: this.#loss, ...setup });
+    this.#setup = asTexts({ optimizer: this.#optimizer, loss, ...setup });
     const carried = new Float32Array(engine.stateSize(Math.min(batchSize, B)));
     this.progress = { epoch: 0, batch: 0, steps: 0, sum: 0, weight: 0, order: inOrder(B), carried, fit: {} };
     if (options.resume === undefined) state.use(this.#optimizer);
@@ -135,7 +133,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   /** Mean loss of the epoch so far, or of the one that has just ended. */
   get epochLoss(): number {
     const { sum, weight } = this.progress;
-    return this.#loss.reduction === "sum" ? sum : weight > 0 ? sum / weight : 0;
+    return this.#dataset.loss.reduction === "sum" ? sum : weight > 0 ? sum / weight : 0;
   }
 
   /** The run as bytes: a file that `Network.load` takes too, and that the option `resume` goes on from. */
@@ -154,8 +152,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     engine.enter(this.#dataset.inputs, "train", selection);
     engine.enterStates(begins ? undefined : carried, "value");
     engine.forward(true);
-    engine.enterTargets(this.#dataset.targets, selection);
-    const loss = runLoss(engine, this.#loss, this.#dataset);
+    const loss = this.#dataset.loss.run(engine, this.#dataset, selection);
     engine.canBackward = false; // not for callers: the batch is the trainer's own
     if (!Number.isFinite(loss.value)) throw notFinite("the loss", "loss", progress.steps);
     const finalState = carried.slice();
@@ -208,10 +205,10 @@ function checkOptions(options: TrainOptions): TrainOptions {
 }
 
 /** Indices are copied: changed by the caller between two steps, they would point anywhere. */
-export function withOwnIndices({ inputs, targets }: Dataset): Dataset {
-  const own = (values: Values): Values =>
+export function withOwnIndices({ loss, inputs, targets, weights }: Dataset): Dataset {
+  const own = <V extends Values>(values: V): V =>
     values.data instanceof Int32Array ? { ...values, data: values.data.slice() } : values;
-  return { inputs: own(inputs), targets: own(targets) };
+  return { loss, inputs: own(inputs), targets: own(targets), weights: weights && own(weights) };
 }
 
 /** Each value as JSON; "null" for one that is left out. */

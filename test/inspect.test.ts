@@ -5,18 +5,26 @@ import {
   batchNorm,
   binaryCrossEntropy,
   crossEntropy,
+  ctc,
   dense,
   dropout,
   elman,
   embedding,
   gradientCheck,
+  gaussianMixture,
   gru,
+  huber,
   jordan,
+  klDivergence,
   last,
   layerNames,
   layerNorm,
   lstm,
+  meanAbsoluteError,
   meanSquaredError,
+  negativeLogLikelihood,
+  quantile,
+  smoothL1,
   Network,
   repeat,
   tdnn,
@@ -109,6 +117,38 @@ describe("gradientCheck", () => {
     ],
     ["a sum", [gru(4), last(), dense(2)], { inputs, targets: once }, meanSquaredError({ reduction: "sum" })],
   ];
+  const ofLoss: readonly [Loss, LayerDescription[], TrainingData][] = [
+    [meanAbsoluteError(), [dense(2)], { inputs, targets: perStep }],
+    [huber({ delta: 0.7 }), [dense(2)], { inputs, targets: perStep }],
+    [smoothL1({ beta: 0.3 }), [dense(2)], { inputs, targets: perStep }],
+    [
+      binaryCrossEntropy({ fromLogits: false }),
+      [dense(2, { activation: "sigmoid" })],
+      { inputs, targets: tensor(perStep.data.map(Math.abs), perStep.shape) },
+    ],
+    [
+      klDivergence({ reduction: "batchmean" }),
+      [dense(2, { activation: "logSoftmax" })],
+      { inputs, targets: tensor(perStep.data.map(Math.abs), perStep.shape) },
+    ],
+    [
+      negativeLogLikelihood({ classWeights: [1, 2, 3] }),
+      [gru(4), dense(3, { activation: "logSoftmax" })],
+      { inputs, targets: indices([3, 5], 3), weights: [0, 1, 0.5] },
+    ],
+    [quantile({ quantiles: [0.1, 0.9] }), [gru(4), dense(4)], { inputs, targets: perStep }],
+    [
+      gaussianMixture({ components: 2 }),
+      [gru(4), dense(12)],
+      { inputs: ragged, targets: [4, 1, 5].map((T, b) => numbers([T, 2], b + 5)) },
+    ],
+    [ctc(), [gru(4), dense(4)], { inputs: ragged, targets: [[1, 2], [3], [1, 1, 3]] }],
+  ];
+  test.each(ofLoss)("loss %j: each parameter within 0.05, corners included", (loss, layers, data) => {
+    for (const { name, error } of gradientCheck(network(layers), data, { loss }))
+      expect(error, name).toBeLessThan(0.05);
+  });
+
   const network = (layers: readonly LayerDescription[]) => {
     return new Network({ input: layers[0]?.type === "embedding" ? { tokens: 6 } : { features: 3 }, layers, seed: 4 });
   };

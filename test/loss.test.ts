@@ -2,61 +2,25 @@
 
 import { describe, expect, test } from "vitest";
 import {
-  activation,
   binaryCrossEntropy,
   crossEntropy,
+  ctc,
+  gaussianMixture,
+  huber,
+  klDivergence,
   type Loss,
-  lossNames,
+  meanAbsoluteError,
   meanSquaredError,
-  Network,
+  negativeLogLikelihood,
+  quantile,
+  smoothL1,
   tensor,
 } from "../bindings/index.ts";
-import { expectClose, masked, randomNumbers, toTensor } from "./agreement.ts";
+import * as losses from "../bindings/losses/index.ts";
+import { expectClose, randomNumbers, toTensor } from "./agreement.ts";
+import { expectProblem, lossOf, present, reductions, type Shape, sizeOf, spread, titledShapes } from "./losses.ts";
 import * as reference from "./reference.ts";
 import { indices } from "./support.ts";
-
-const reductions = ["mean", "sum"] as const;
-
-interface Shape {
-  B: number;
-  /** Undefined: vectors. */
-  T?: number;
-  F: number;
-  lengths?: readonly number[];
-}
-
-const shapes: Shape[] = [
-  { B: 1, F: 1 },
-  { B: 4, F: 3 },
-  { B: 3, F: 17 },
-  { B: 2, T: 1, F: 4 },
-  { B: 3, T: 5, F: 6 },
-  { B: 4, T: 5, F: 3, lengths: [2, 5, 1, 4] },
-];
-const titled = shapes.map((shape): [string, Shape] => [JSON.stringify(shape), shape]);
-
-/** Loss and gradient of a network whose output is its input; the gradient is zero in the padding. */
-function lossOf(loss: Loss, { B, T, F, lengths }: Shape, x: Float64Array, targets: Parameters<Network["loss"]>[1]) {
-  const net = new Network({ input: { features: F }, layers: [activation("linear")] });
-  const shape = T === undefined ? [B, F] : [B, T, F];
-  net.forward(toTensor(x, shape), { training: true, ...(lengths && { lengths }) });
-  return { value: net.loss(loss, targets), gradient: net.backward().gradInput!.data };
-}
-
-/** Rows of width numbers that are no padding. */
-function present(data: Float64Array, { T = 1, lengths }: Shape, width: number): Float64Array {
-  return data.filter((_, k) => {
-    const row = Math.floor(k / width);
-    return lengths === undefined || row % T < lengths[Math.floor(row / T)]!;
-  });
-}
-
-/** The way back: zero in the padding. */
-function spread(data: Float64Array, { B, T = 1, F, lengths }: Shape): Float64Array {
-  const whole = masked(new Float64Array(B * T * F).fill(1), T, F, lengths);
-  let next = 0;
-  return whole.map((there) => (there ? data[next++]! : 0));
-}
 
 function expectLoss(
   shape: Shape,
@@ -74,12 +38,16 @@ function expectLoss(
   const { value, gradient } = lossOf(loss, shape, x, targets);
   expectClose("loss", [value], expected.loss);
   expectClose("gradient", gradient, spread(expected.backward(), shape));
+  const [xs, ys] = [present(x, shape, F), present(target, shape, width)];
+  const { loss: terms, backward } = reference.loss({ ...config, classes: F, reduction: "none" }, xs, ys);
+  const { weight, ignoreIndex = -100 } = config;
+  const counts = byClass ? ys.map((t) => (t === ignoreIndex ? 0 : (weight?.[t] ?? 1))) : undefined;
+  const weights = randomNumbers(B + F)(B * (T ?? 1)).map((w, k) => (k % 3 === 1 ? 0 : Math.fround(Math.abs(w))));
+  expectProblem({ shape, loss, x, targets, expected: { terms, backward }, ...(counts && { counts }) }, weights);
 }
 
-const sizeOf = ({ B, T = 1, F }: Shape): number => B * T * F;
-
 describe.each(reductions)("reduction %s", (reduction) => {
-  describe.each(titled)("outputs %s", (_, shape) => {
+  describe.each(titledShapes)("outputs %s", (_, shape) => {
     const random = randomNumbers(sizeOf(shape));
     const x = random(sizeOf(shape), 6);
     const C = shape.F;
@@ -132,10 +100,6 @@ describe.each(reductions)("reduction %s", (reduction) => {
   });
 });
 
-test("every loss is put to the test", () => {
-  expect([...lossNames].sort()).toEqual(["binaryCrossEntropy", "crossEntropy", "meanSquaredError"]);
-});
-
 describe("where float32 would overflow", () => {
   const far = Float64Array.of(1e4, -1e4, 3e38, -3e38);
 
@@ -163,4 +127,42 @@ test("all targets ignored: loss and gradient are 0, not NaN", () => {
   const { value, gradient } = lossOf(crossEntropy(), { B: 2, F: 3 }, Float64Array.of(1, 2, 3, 4, 5, 6), [-100, -100]);
   expect(value).toBe(0);
   expect([...gradient]).toEqual([0, 0, 0, 0, 0, 0]);
+});
+
+describe("a loss", () => {
+  const all: [Loss, string][] = [
+    [meanSquaredError(), '{"type":"meanSquaredError","reduction":"mean"}'],
+    [meanAbsoluteError({ reduction: "sum" }), '{"type":"meanAbsoluteError","reduction":"sum"}'],
+    [huber(), '{"type":"huber","reduction":"mean","delta":1}'],
+    [smoothL1({ beta: 0 }), '{"type":"smoothL1","reduction":"mean","beta":0}'],
+    [crossEntropy(), '{"type":"crossEntropy","reduction":"mean","labelSmoothing":0,"ignoreIndex":-100}'],
+    [
+      crossEntropy({ classWeights: [1, 2] }),
+      '{"type":"crossEntropy","reduction":"mean","labelSmoothing":0,"classWeights":[1,2],"ignoreIndex":-100}',
+    ],
+    [negativeLogLikelihood(), '{"type":"negativeLogLikelihood","reduction":"mean","ignoreIndex":-100}'],
+    [binaryCrossEntropy(), '{"type":"binaryCrossEntropy","reduction":"mean"}'],
+    [
+      binaryCrossEntropy({ positiveWeights: [3], fromLogits: false }),
+      '{"type":"binaryCrossEntropy","reduction":"mean","positiveWeights":[3],"fromLogits":false}',
+    ],
+    [klDivergence(), '{"type":"klDivergence","reduction":"mean","logTarget":false}'],
+    [quantile({ quantiles: [0.5] }), '{"type":"quantile","reduction":"mean","quantiles":[0.5]}'],
+    [
+      gaussianMixture({ components: 2 }),
+      '{"type":"gaussianMixture","reduction":"mean","components":2,"dimensions":2,"penStates":0}',
+    ],
+    [ctc(), '{"type":"ctc","reduction":"mean","blank":0,"zeroInfinity":false}'],
+  ];
+
+  test.each(all)("is a plain description as JSON: %j", (loss, text) => {
+    expect(JSON.stringify(loss)).toBe(text);
+    expect(Object.isFrozen(loss)).toBe(true);
+    for (const value of Object.values(loss)) expect(Object.isFrozen(value)).toBe(true);
+  });
+
+  test("is in that list", () => {
+    const names = Object.keys(losses).filter((name) => !["ctcDecode", "MixtureSampler"].includes(name));
+    expect(names.sort()).toEqual([...new Set(all.map(([{ type }]) => type))].sort());
+  });
 });

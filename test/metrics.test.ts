@@ -11,7 +11,7 @@ import {
   errorRate,
   f1Score,
   gru,
-  meanAbsoluteError,
+  meanAbsoluteErrorOf,
   meanAbsolutePercentageError,
   Network,
   perplexity,
@@ -31,12 +31,12 @@ describe("errors of forecasts", () => {
     ["one of each", tensor(f32(3, 1, 4), [3, 1]), [1, 2, 2]],
   ])("of %s", (_, predicted, actual) => {
     expect(rootMeanSquaredError(predicted, actual)).toBeCloseTo(Math.sqrt(9 / 3), 12);
-    expect(meanAbsoluteError(predicted, actual)).toBeCloseTo(5 / 3, 12);
+    expect(meanAbsoluteErrorOf(predicted, actual)).toBeCloseTo(5 / 3, 12);
     expect(meanAbsolutePercentageError(predicted, actual)).toBeCloseTo((2 + 0.5 + 1) / 3, 12);
   });
 
   test("0 where all is right; the sign does not matter", () => {
-    for (const error of [rootMeanSquaredError, meanAbsoluteError, meanAbsolutePercentageError]) {
+    for (const error of [rootMeanSquaredError, meanAbsoluteErrorOf, meanAbsolutePercentageError]) {
       expect(error([1, -2], [1, -2])).toBe(0);
       expect(error([0, -4], [1, -2])).toBeGreaterThan(0);
     }
@@ -52,7 +52,7 @@ describe("errors of forecasts", () => {
     ],
     [
       "another shape",
-      () => meanAbsoluteError(numbers([2, 3]), numbers([3, 2])),
+      () => meanAbsoluteErrorOf(numbers([2, 3]), numbers([3, 2])),
       RangeError,
       /"predicted" expected \[3, 2\], .* got \[2, 3\]/,
     ],

@@ -26,6 +26,7 @@ import {
   type LayerDescription,
   type NetworkConfig,
 } from "../bindings/index.ts";
+import * as losses from "../bindings/losses/index.ts";
 import { numbers } from "./support.ts";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -175,6 +176,20 @@ describe("what a bundler keeps", () => {
     ]) {
       expect(whole).toContain(word); // or the test above would show nothing
     }
+  });
+
+  test("an app that trains has its own loss, and no other", async () => {
+    const text = await bundle("train");
+    const everything = await bundle("everything");
+    const others = Object.keys(losses).filter(
+      (name) => !["crossEntropy", "ctcDecode", "MixtureSampler"].includes(name),
+    );
+    for (const name of others) {
+      expect(everything).toContain(`"${name}"`);
+      expect(text).not.toContain(`"${name}"`);
+    }
+    expect(everything).toMatch(/beamWidth.*penStates/s);
+    expect(text).not.toMatch(/beamWidth|penStates|zeroInfinity|positiveWeights|quantiles/);
   });
 
   test("a page with a tokenizer has no network and no core", async () => {

@@ -4,14 +4,22 @@ import {
   adam,
   binaryCrossEntropy,
   crossEntropy,
+  ctc,
   dense,
   dropout,
   elman,
   embedding,
+  gaussianMixture,
   gru,
+  huber,
+  klDivergence,
   last,
   lstm,
+  meanAbsoluteError,
   meanSquaredError,
+  negativeLogLikelihood,
+  quantile,
+  smoothL1,
   Network,
   NumericError,
   optimizerNames,
@@ -556,6 +564,13 @@ describe("the loss of an epoch and of evaluate", () => {
   const targets = inputs.map(({ shape }, b) => numbers([shape[0]!, 3], b + 20));
   const classes = inputs.map(({ shape }, b) => indices([shape[0]!], 3, b + 30).data);
   const halves = targets.map(({ data, shape }) => tensor(data.map(Math.abs), shape));
+  const firstOf = (all: readonly Tensor[]) =>
+    all.map(({ data, shape }) =>
+      tensor(
+        data.filter((_, i) => i % 3 === 0),
+        [shape[0]!, 1],
+      ),
+    );
   const cases: [string, Loss, TrainingData][] = [
     ["meanSquaredError", mse, { inputs, targets }],
     ["meanSquaredError, sum", meanSquaredError({ reduction: "sum" }), { inputs, targets }],
@@ -569,6 +584,21 @@ describe("the loss of an epoch and of evaluate", () => {
     ["crossEntropy, sum", crossEntropy({ reduction: "sum" }), { inputs, targets: classes }],
     ["crossEntropy of distributions", crossEntropy(), { inputs, targets: halves }],
     ["binaryCrossEntropy", binaryCrossEntropy({ positiveWeights: [1, 2, 3] }), { inputs, targets: halves }],
+    ["meanAbsoluteError", meanAbsoluteError(), { inputs, targets }],
+    ["huber", huber({ delta: 0.3 }), { inputs, targets }],
+    ["smoothL1, sum", smoothL1({ beta: 0.3, reduction: "sum" }), { inputs, targets }],
+    ["klDivergence", klDivergence(), { inputs, targets: halves }],
+    ["klDivergence, batchmean", klDivergence({ reduction: "batchmean" }), { inputs, targets: halves }],
+    ["negativeLogLikelihood", negativeLogLikelihood({ ignoreIndex: 1 }), { inputs, targets: classes }],
+    ["quantile", quantile({ quantiles: [0.1, 0.5, 0.9] }), { inputs, targets: firstOf(targets) }],
+    ["gaussianMixture", gaussianMixture({ components: 1, dimensions: 1 }), { inputs, targets: firstOf(targets) }],
+    [
+      "ctc",
+      ctc({ zeroInfinity: true }),
+      { inputs, targets: classes.map((c) => c.subarray(0, 2).map((k) => 1 + (k & 1))) },
+    ],
+    ["crossEntropy, weights", crossEntropy(), { inputs, targets: classes, weights: [1, 0, 2, 0.5, 1, 0, 3] }],
+    ["meanSquaredError, weights of steps", mse, { inputs, targets, weights: firstOf(halves).map(({ data }) => data) }],
   ];
 
   test.each(cases)("%s: batches of 1, 3 and all, within 1e-6, and as training reports it", (_, loss, data) => {
@@ -582,7 +612,7 @@ describe("the loss of an epoch and of evaluate", () => {
       expect(Math.abs(trainer.epochLoss - all.loss) / all.loss).toBeLessThan(1e-6);
     }
     net.forward(inputs, { training: true });
-    expect(net.loss(loss, data.targets)).toBeCloseTo(all.loss, 5);
+    expect(net.loss(loss, data.targets, data.weights && { weights: data.weights })).toBeCloseTo(all.loss, 5);
   });
 
   test("truncate gives what whole sequences give, within 1e-6: the state goes on", () => {
@@ -602,6 +632,22 @@ describe("the loss of an epoch and of evaluate", () => {
     }
   });
 
+  test.each([
+    [meanAbsoluteError(), 2, numbers([5, 7, 2])],
+    [quantile({ quantiles: [0.3, 0.6] }), 2, numbers([5, 7, 1])],
+    [gaussianMixture({ components: 1 }), 6, numbers([5, 7, 2])],
+    [negativeLogLikelihood(), 3, indices([5, 7], 3)],
+  ])("truncate gives the same for %j, weights of steps included", (loss, outputs, targets) => {
+    const data = { inputs: numbers([5, 7, 2]), targets, weights: tensor(numbers([5, 7]).data.map(Math.abs), [5, 7]) };
+    const net = network([gru(4), dense(outputs)]);
+    const whole = net.evaluate(data, { loss }).loss;
+    const plain = net.evaluate({ inputs: data.inputs, targets }, { loss }).loss;
+    expect(Math.abs(plain - whole)).toBeGreaterThan(1e-4); // or the weights would not be seen
+    for (const truncate of [1, 3, 7]) {
+      expect(Math.abs(net.evaluate(data, { loss, truncate, batchSize: 2 }).loss / whole - 1)).toBeLessThan(1e-6);
+    }
+  });
+
   test("accuracy is the share of the targets that count; none for numbers", () => {
     const net = network([dense(3)]);
     net.parameter("dense.weight").set([1, 0, 0, 1, -1, -1]);
@@ -617,6 +663,9 @@ describe("the loss of an epoch and of evaluate", () => {
     expect(net.evaluate({ inputs, targets: [0, 2, 2, 1] }, { loss: crossEntropy({ ignoreIndex: 2 }) }).accuracy).toBe(
       0.5,
     );
+    const weighted = { inputs, targets: [0, 1, 2, 1], weights: [1, 0, 4, 5] };
+    expect(net.evaluate(weighted, { loss: crossEntropy() }).accuracy).toBe(0.5);
+    expect(net.evaluate(weighted, { loss: negativeLogLikelihood() }).accuracy).toBe(0.5);
     const none = { inputs, targets: [-100, -100, -100, -100] };
     expect(net.evaluate(none, { loss: crossEntropy() })).toEqual({ loss: 0, accuracy: 0 });
     const { accuracy, loss } = net.evaluate({ inputs, targets: numbers([4, 3]) }, { loss: mse });

@@ -16,7 +16,6 @@ import {
   gru,
   last,
   layerNames,
-  lossNames,
   lstm,
   meanSquaredError,
   Network,
@@ -172,13 +171,12 @@ describe("descriptions", () => {
   test("names are lists of literal types", () => {
     expectTypeOf(activationNames).toEqualTypeOf<readonly ActivationName[]>();
     expectTypeOf(optimizerNames).toEqualTypeOf<readonly Optimizer["type"][]>();
-    expectTypeOf(lossNames).toEqualTypeOf<readonly Loss["type"][]>();
-    expectTypeOf<Loss["type"]>().toEqualTypeOf<"meanSquaredError" | "crossEntropy" | "binaryCrossEntropy">();
     expectTypeOf<Optimizer["type"]>().toEqualTypeOf<"sgd" | "rmsprop" | "adagrad" | "adam" | "adamw">();
     expectTypeOf<"relu">().toExtend<Activation>();
     expectTypeOf<{ type: "orthogonal"; gain: number }>().toExtend<Initializer>();
     expectTypeOf(adam()).toEqualTypeOf<Optimizer>();
     expectTypeOf(crossEntropy()).toEqualTypeOf<Loss>();
+    expectTypeOf<{ type: "crossEntropy"; reduction: "mean" }>().not.toExtend<Loss>();
   });
 });
 

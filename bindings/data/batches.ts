@@ -1,6 +1,5 @@
 import type { Engine, Selection } from "../engine.ts";
 import { outputForm, type Dataset } from "./dataset.ts";
-import type { Values } from "./values.ts";
 
 /** How a data set is cut into batches. */
 export interface BatchOptions {
@@ -27,13 +26,14 @@ export class Batches {
   readonly #chunk: number;
   readonly #chunks: number;
 
-  constructor(engine: Engine, { inputs }: Dataset, { batchSize, truncate }: BatchOptions) {
+  constructor(engine: Engine, dataset: Dataset, { batchSize, truncate }: BatchOptions) {
+    const { inputs } = dataset;
     this.#batchSize = batchSize;
     this.#T = inputs.T;
     this.#chunk = truncate ?? inputs.T;
     this.#chunks = Math.ceil(inputs.T / this.#chunk);
     this.count = Math.ceil(inputs.B / batchSize) * this.#chunks;
-    if (truncate !== undefined) expectTruncatable(engine, inputs);
+    if (truncate !== undefined) expectTruncatable(engine, dataset);
   }
 
   /** Batch k of the examples in the given order. */
@@ -52,11 +52,12 @@ export function inOrder(n: number): Int32Array {
 }
 
 /** @throws RangeError when sequences cannot be cut in time */
-export function expectTruncatable(engine: Engine, inputs: Values): void {
+export function expectTruncatable(engine: Engine, { inputs, loss }: Dataset): void {
   const perStep = outputForm(engine, inputs).time === "sequence" && engine.output.steps === undefined;
   const backwards = engine.states.some(({ label }) => label.endsWith("_reverse"));
   const need = (expected: string) => new RangeError(`"truncate" needs ${expected}: leave it out`);
   if (!perStep) throw need("a network with an output at each step");
   if (backwards) throw need("a network without a bidirectional layer, which reads the end first");
   if (inputs.lengths) throw need("sequences of equal length");
+  if (!loss.isTruncatable()) throw need(`a loss of single steps, which ${loss.type} by "${loss.reduction}" is not`);
 }

@@ -1,6 +1,7 @@
 import type { Engine } from "../engine.ts";
-import { lossTypes, type Loss, type Targets } from "../loss.ts";
+import type { Goal, Loss, Targets } from "../losses/loss.ts";
 import { expectOptions } from "../validate.ts";
+import { readWeights, type Weights } from "./weights.ts";
 import {
   expectFinite,
   expectIndices,
@@ -20,12 +21,17 @@ export interface TrainingData {
   readonly targets: Targets;
   /** Length of each sequence where `inputs` is padded; a list of sequences needs none. */
   readonly lengths?: readonly number[] | Int32Array;
+  /**
+   * How often each term of the loss counts, 0 for not at all: [batch], or [batch, time] where the output has time. A mean
+   * divides by their sum. Default all 1.
+   */
+  readonly weights?: Weights;
 }
 
 /** Data that have been checked against a network and a loss. */
-export interface Dataset {
+export interface Dataset extends Goal {
+  readonly loss: Loss;
   readonly inputs: Values;
-  readonly targets: Values;
 }
 
 /**
@@ -54,9 +60,17 @@ export function outputForm(engine: Engine, inputs: Values): OutputForm {
   return { F, time: "sequence", T: steps ?? inputs.T, lengths, inputs, core: engine.core };
 }
 
+export const dataNames = ["inputs", "targets", "lengths", "weights"];
+
 export function readDataset(engine: Engine, loss: Loss, data: TrainingData, name = "data"): Dataset {
-  expectOptions(name, data, ["inputs", "targets", "lengths"]);
-  const { inputs, targets, lengths } = data;
+  expectOptions(name, data, dataNames);
+  const { inputs, targets, lengths, weights } = data;
   const values = readInputs(engine, inputs, lengths);
-  return { inputs: values, targets: lossTypes[loss.type].read(loss, targets, outputForm(engine, values)) };
+  return { loss, inputs: values, ...readGoal(engine, loss, values, targets, weights) };
+}
+
+/** Targets, and weights beside them, for the outputs that belong to inputs. */
+export function readGoal(engine: Engine, loss: Loss, inputs: Values, targets: unknown, weights: unknown): Goal {
+  const outputs = outputForm(engine, inputs);
+  return { targets: loss.read(targets, outputs), weights: readWeights(weights, loss.termForm(outputs)) };
 }

@@ -23,7 +23,7 @@ export function rootMeanSquaredError(predicted: Numbers, actual: Numbers): numbe
 }
 
 /** The mean of |predicted − actual|, in the unit of the numbers. Both in the same shape. */
-export function meanAbsoluteError(predicted: Numbers, actual: Numbers): number {
+export function meanAbsoluteErrorOf(predicted: Numbers, actual: Numbers): number {
   return meanOver(predicted, actual, (p, a) => Math.abs(p - a));
 }
 
@@ -34,7 +34,7 @@ export function meanAbsoluteError(predicted: Numbers, actual: Numbers): number {
 export function meanAbsolutePercentageError(predicted: Numbers, actual: Numbers): number {
   return meanOver(predicted, actual, (p, a, i) => {
     if (a !== 0) return Math.abs((p - a) / a);
-    throw new RangeError(`"actual" expected numbers other than 0, got 0 at ${i}: use meanAbsoluteError()`);
+    throw new RangeError(`"actual" expected numbers other than 0, got 0 at ${i}: use meanAbsoluteErrorOf()`);
   });
 }
 

@@ -1,5 +1,5 @@
-import type { TrainingData } from "../data/dataset.ts";
-import type { Loss } from "../loss.ts";
+import { dataNames, type TrainingData } from "../data/dataset.ts";
+import type { Loss } from "../losses/loss.ts";
 import type { Network } from "../network.ts";
 import type { Parameter } from "../parameter.ts";
 import { expectInteger, expectOptions, expectPositive } from "../validate.ts";
@@ -33,14 +33,14 @@ export function gradientCheck(net: Network, data: TrainingData, options: Gradien
   const { loss, epsilon = 0.01, samples = 32 } = options;
   expectPositive("epsilon", epsilon);
   expectInteger("samples", samples, 1);
-  expectOptions("data", data, ["inputs", "targets", "lengths"]);
-  const { inputs, targets, lengths } = data;
+  expectOptions("data", data, dataNames);
+  const { inputs, targets, lengths, weights } = data;
   const random = net.randomState;
   const buffers = net.buffers.map(({ value }) => value.slice());
   const lossNow = () => {
     net.randomState = random; // the same dropout each time
     net.forward(inputs, { training: true, ...(lengths !== undefined && { lengths }) });
-    return net.loss(loss, targets);
+    return net.loss(loss, targets, weights !== undefined ? { weights } : {});
   };
   try {
     lossNow();

@@ -1,9 +1,10 @@
-/** Kind op: activations, softmax, linear, embedding, normalisation. */
+/** Kind op: activations, softmax, linear, embedding, normalisation, mixture density. */
 
 import type { Activation, LayerDescription } from "../../bindings/index.ts";
 import type { GoldenTensor } from "../golden.ts";
 import { asRows, compareGradients, moveAxis, setParameters, toIndices, toTensor } from "./axes.ts";
 import { type Case, type Library, Skip } from "./case.ts";
+import { lossOf } from "./loss.ts";
 
 interface ActivationEntry {
   readonly name: Exclude<Activation, object>;
@@ -49,6 +50,7 @@ export function runOp(library: Library, c: Case): void {
   else if (op === "embedding") runEmbedding(library, c);
   else if (op === "layer_norm") runLayerNorm(library, c);
   else if (op === "batch_norm") runBatchNorm(library, c);
+  else if (op === "mdn_nll") runMixture(library, c);
   else throw new Skip(op);
 }
 
@@ -158,4 +160,42 @@ function runEmbedding(library: Library, c: Case): void {
   const R = c.tensor("R_output").data;
   net.backward(toTensor(library, { data: R, shape: [B, data.length / B, units] }));
   compareGradients(c, net);
+}
+
+const mixtureLayouts: Readonly<Record<string, { dimensions: 1 | 2; perComponent: number; penStates: number }>> = {
+  "pen(3),pi(K),mu_x(K),mu_y(K),log_sigma_x(K),log_sigma_y(K),atanh_rho(K)": {
+    dimensions: 2,
+    perComponent: 6,
+    penStates: 3,
+  },
+  "pi(K),mu_x(K),mu_y(K),log_sigma_x(K),log_sigma_y(K),atanh_rho(K)": { dimensions: 2, perComponent: 6, penStates: 0 },
+  "pi(K),mu(K),log_sigma(K)": { dimensions: 1, perComponent: 3, penStates: 0 },
+};
+
+/** The loss of each row by itself; `output` in the options is a note. */
+function runMixture(library: Library, c: Case): void {
+  c.options.expectKnown(["op", "mixtures", "layout", "output", "note"]);
+  const layout = c.options.text("layout") ?? "";
+  const mixture = mixtureLayouts[layout];
+  if (!mixture) throw new Skip(`layout ${layout}`);
+  const { dimensions, perComponent, penStates } = mixture;
+  const [x, target] = [asRows(c.tensor("input")), c.tensor("target")];
+  const [N, F] = [x.shape[0]!, x.shape[1]!];
+  const components = (F - penStates) / perComponent;
+  const pen = penStates > 0 ? c.tensor("pen").data : undefined;
+  const loss = library.gaussianMixture({ components, dimensions, penStates, reduction: "sum" });
+  const terms = Array.from({ length: N }, (_, n) => {
+    const goal = [...target.data.subarray(n * dimensions, (n + 1) * dimensions), ...(pen ? [pen[n]!] : [])];
+    return lossOf(library, loss, { data: x.data.subarray(n * F, (n + 1) * F), shape: [1, F] }, [goal]);
+  });
+  c.compare(
+    "output",
+    terms.map(({ value }) => value),
+  );
+  if (!c.has("R_output")) return;
+  const R = c.tensor("R_output").data;
+  c.compareIfAny(
+    "grad.input",
+    terms.flatMap(({ gradient }, n) => [...gradient].map((g) => g * R[n]!)),
+  );
 }
