@@ -33,4 +33,13 @@ export {
   crossEntropyWeight,
   meanSquaredError,
 } from "./loss";
-export { adagradStep, adamStep, rmspropStep, sgdStep } from "./optimizer";
+export {
+  adadeltaStep,
+  adagradStep,
+  adamaxStep,
+  adamStep,
+  nadamStep,
+  radamStep,
+  rmspropStep,
+  sgdStep,
+} from "./optimizer";

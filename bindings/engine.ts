@@ -13,6 +13,12 @@ export interface Selection {
   readonly steps: number;
 }
 
+/** Who uses the optimizer slots. */
+export interface SlotOwner {
+  /** Takes the numbers out of the slots: another is to use them. */
+  leaveSlots(): void;
+}
+
 /**
  * A network in the core's memory, by addresses. The memory holds, in this order:
  *
@@ -52,6 +58,7 @@ export class Engine {
   readonly #stateUnits: number;
   readonly #stateUnitsAreWhole: boolean;
   #slots = 0;
+  #slotOwner: SlotOwner | undefined;
   #workspace: Pointer = 0;
   #order: Pointer = 0;
   #staging: Pointer = 0;
@@ -126,6 +133,17 @@ export class Engine {
       this.#layOut();
       throw error;
     }
+  }
+
+  get slotOwner(): SlotOwner | undefined {
+    return this.#slotOwner;
+  }
+
+  /** Gives the slots to an owner; the one before takes its numbers along. */
+  ownSlots(owner: SlotOwner): void {
+    if (owner === this.#slotOwner) return;
+    this.#slotOwner?.leaveSlots();
+    this.#slotOwner = owner;
   }
 
   /** To be called where a parameter may be changed: the weights are packed again. */

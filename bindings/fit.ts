@@ -4,7 +4,6 @@ import type { Engine } from "./engine.ts";
 import { evaluateDataset, type Evaluation } from "./evaluate.ts";
 import type { ModelHead } from "./io/model.ts";
 import { normalizeLoss, type Loss } from "./loss.ts";
-import type { OptimizerState } from "./optimizer.ts";
 import { Trainer, trainOptionNames, type StepReport, type TrainOptions } from "./train.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType } from "./validate.ts";
 
@@ -59,13 +58,7 @@ const fitOptionNames = [
 ];
 
 /** Trains for a number of epochs. See FitOptions. */
-export async function fit(
-  engine: Engine,
-  head: ModelHead,
-  state: OptimizerState,
-  data: TrainingData,
-  options: FitOptions,
-): Promise<History> {
+export async function fit(engine: Engine, head: ModelHead, data: TrainingData, options: FitOptions): Promise<History> {
   expectOptions("fit", options, fitOptionNames);
   const { validation, earlyStopping, signal, onStep, onEpoch, yieldEvery = 8, ...trainOptions } = options;
   checkFitOptions(options);
@@ -73,7 +66,7 @@ export async function fit(
   const dataset = validation === undefined ? undefined : readDataset(engine, loss, validation, "validation");
   if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset.inputs);
   signal?.throwIfAborted();
-  const trainer = new Trainer(engine, head, state, data, trainOptions);
+  const trainer = new Trainer(engine, head, data, trainOptions);
   for (;;) {
     if (epochIsDue(trainer)) {
       const evaluation = dataset && evaluateEpoch(engine, loss, dataset, trainOptions);

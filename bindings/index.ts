@@ -52,18 +52,26 @@ export {
   type Targets,
 } from "./loss.ts";
 export {
+  adadelta,
   adagrad,
   adam,
+  adamax,
   adamw,
-  optimizerNames,
+  nadam,
+  radam,
   rmsprop,
   sgd,
+  type AdadeltaOptions,
   type AdagradOptions,
+  type AdamaxOptions,
   type AdamOptions,
+  type NadamOptions,
   type Optimizer,
+  type OptimizerOptions,
+  type RadamOptions,
   type RmspropOptions,
   type SgdOptions,
-} from "./optimizer.ts";
+} from "./optimizers/index.ts";
 export type { StepReport, Trainer, TrainOptions } from "./train.ts";
 export type { EarlyStopping, EpochReport, FitOptions, History } from "./fit.ts";
 export type { EvaluateOptions, Evaluation } from "./evaluate.ts";

@@ -9,7 +9,8 @@ import { summary } from "./inspect/summary.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
 import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
-import { normalizeOptimizer, OptimizerState, type Optimizer } from "./optimizer.ts";
+import { expectOptimizer, type Optimizer } from "./optimizers/optimizer.ts";
+import { OptimizerState } from "./optimizers/state.ts";
 import { sizeOf, tensor, type Tensor } from "./tensor.ts";
 import { clipGradients, Trainer, type TrainOptions } from "./train.ts";
 import { expectBoolean, expectNumber, expectOptions, expectPositive, expectRange, expectType } from "./validate.ts";
@@ -166,11 +167,11 @@ export class Network extends Model {
 
   /**
    * One step of an optimizer from the gradients. Its state lives in the network: it goes on from step to step while the type of
-   * optimizer stays the same, and starts anew with another.
+   * optimizer stays the same, and starts anew with another. `train` and `fit` have a state of their own.
    */
   step(optimizer: Optimizer, options: StepOptions = {}): void {
     expectOptions("step", options, ["learningRate"]);
-    const checked = normalizeOptimizer(optimizer);
+    const checked = expectOptimizer(optimizer);
     const { learningRate = checked.learningRate } = options;
     this.#optimizer.step(checked, expectNumber("learningRate", learningRate, 0));
   }
@@ -185,7 +186,7 @@ export class Network extends Model {
    * @throws TypeError, RangeError on wrong data or options, before anything is learnt
    */
   train(data: TrainingData, options: TrainOptions): Trainer {
-    return new Trainer(this.#engine, this, this.#optimizer, data, options);
+    return new Trainer(this.#engine, this, data, options);
   }
 
   /**
@@ -193,7 +194,7 @@ export class Network extends Model {
    * @returns (rejects with) TypeError, RangeError on wrong data or options, NumericError, or the reason of the abort signal
    */
   fit(data: TrainingData, options: FitOptions): Promise<History> {
-    return fit(this.#engine, this, this.#optimizer, data, options);
+    return fit(this.#engine, this, data, options);
   }
 
   /** State of the random generator, 64 bytes: dropout and the order of examples depend on it. A copy; may be set. */

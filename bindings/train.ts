@@ -7,7 +7,8 @@ import { runLoss } from "./evaluate.ts";
 import { readCheckpoint, restoreCheckpoint, writeCheckpoint, type Progress, type Setup } from "./io/checkpoint.ts";
 import type { ModelHead } from "./io/model.ts";
 import { normalizeLoss, type Loss } from "./loss.ts";
-import { normalizeOptimizer, type Optimizer, type OptimizerState } from "./optimizer.ts";
+import { expectOptimizer, type Optimizer } from "./optimizers/optimizer.ts";
+import { OptimizerState } from "./optimizers/state.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectPositive, expectType } from "./validate.ts";
 
 export interface TrainOptions {
@@ -84,17 +85,17 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   readonly #setup: Setup;
   #stopped = false;
 
-  constructor(engine: Engine, head: ModelHead, state: OptimizerState, data: TrainingData, options: TrainOptions) {
+  constructor(engine: Engine, head: ModelHead, data: TrainingData, options: TrainOptions) {
     expectOptions("train", options, trainOptionNames);
     this.#options = checkOptions(options);
     this.#loss = normalizeLoss(options.loss);
-    this.#optimizer = normalizeOptimizer(options.optimizer);
+    this.#optimizer = expectOptimizer(options.optimizer);
     this.#dataset = withOwnIndices(readDataset(engine, this.#loss, data));
     const { epochs = 1, batchSize = 32, truncate, shuffle = truncate === undefined } = options;
     this.#plan = new Batches(engine, this.#dataset, { batchSize, truncate });
     this.#engine = engine;
     this.#head = head;
-    this.#state = state;
+    this.#state = new OptimizerState(engine);
     this.#shuffle = shuffle;
     this.epochs = epochs;
     this.batches = this.#plan.count;
@@ -104,7 +105,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     this.#setup = asTexts({ optimizer: this.#optimizer, loss: this.#loss, ...setup });
     const carried = new Float32Array(engine.stateSize(Math.min(batchSize, B)));
     this.progress = { epoch: 0, batch: 0, steps: 0, sum: 0, weight: 0, order: inOrder(B), carried, fit: {} };
-    if (options.resume === undefined) state.use(this.#optimizer);
+    if (options.resume === undefined) this.#state.use(this.#optimizer);
     else this.#resume(options.resume);
   }
 
@@ -139,13 +140,13 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
 
   /** The run as bytes: a file that `Network.load` takes too, and that the option `resume` goes on from. */
   checkpoint(): Uint8Array<ArrayBuffer> {
-    this.#state.use(this.#optimizer); // another may have been at work since
     return writeCheckpoint(this.#engine, this.#head, this.#state, this.#setup, this.progress);
   }
 
   #step(): StepReport {
     const { progress } = this;
     const engine = this.#engine;
+    this.#state.use(this.#optimizer); // another may have been at work since
     if (progress.batch === 0) this.#beginEpoch();
     const { epoch, batch } = progress;
     const { selection, begins } = this.#plan.at(batch, progress.order);

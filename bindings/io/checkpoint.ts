@@ -1,6 +1,7 @@
 import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
-import { slotCount, type Optimizer, type OptimizerState } from "../optimizer.ts";
+import type { Optimizer } from "../optimizers/optimizer.ts";
+import { slotCount, type OptimizerState } from "../optimizers/state.ts";
 import { show } from "../validate.ts";
 import { isObject } from "./json.ts";
 import {
@@ -73,7 +74,7 @@ export function writeCheckpoint(
     ["random", { dtype: "U8", shape: [64], bytes: engine.randomState.slice() }],
     ["order", { dtype: "I32", shape: [order.length], bytes: new Uint8Array(order.slice().buffer) }],
     ["carried", floatTensor(carried)],
-    ...Array.from({ length: state.count }, (_, k): [string, RawTensor] => [`slot${k}`, floatTensor(state.slot(k))]),
+    ...state.slots.map((slot, k): [string, RawTensor] => [`slot${k}`, floatTensor(slot)]),
     ...(best ? [["best", floatTensor(best)] as [string, RawTensor]] : []),
   ];
   const all: Position = { ...position, fit: fitPosition, setup, optimizerSteps: state.steps };
@@ -187,10 +188,8 @@ export function restoreCheckpoint(
   optimizer: Optimizer,
   progress: Progress,
 ): void {
-  state.use(optimizer);
+  state.restore(optimizer, position.optimizerSteps, slots);
   fillParameters(engine, file);
-  slots.forEach((slot, k) => state.slot(k).set(slot));
-  state.steps = position.optimizerSteps;
   engine.randomState.set(random);
   for (const key of numbers) progress[key] = position[key];
   progress.order = order;

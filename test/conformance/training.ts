@@ -21,6 +21,11 @@ export const characterModelOptions = [
 const shared = { lr: "learningRate", weight_decay: "weightDecay" };
 const adamNames = { ...shared, betas: "betas", eps: "epsilon", amsgrad: "amsgrad" };
 
+const decoupled = {
+  ...{ ...shared, betas: "betas", eps: "epsilon" },
+  decoupled_weight_decay: "decoupledWeightDecay",
+};
+
 /** PyTorch's names of the options, and the library's. */
 const optionNames = {
   sgd: { ...shared, momentum: "momentum", dampening: "dampening", nesterov: "nesterov" },
@@ -31,8 +36,12 @@ const optionNames = {
     initial_accumulator_value: "initialAccumulator",
     eps: "epsilon",
   },
+  adadelta: { ...shared, rho: "rho", eps: "epsilon" },
   adam: adamNames,
   adamw: adamNames,
+  adamax: { ...shared, betas: "betas", eps: "epsilon" },
+  nadam: { ...decoupled, momentum_decay: "momentumDecay" },
+  radam: decoupled,
 } satisfies Record<string, Readonly<Record<string, string>>>;
 
 /** These say how PyTorch works it out, or must be off. */
@@ -57,6 +66,12 @@ function createOptimizer(library: Library, c: Case): Optimizer {
   });
   return library[name](Object.fromEntries(ours));
 }
+
+/**
+ * The vectors are of PyTorch 1.13, whose NAdam counted a factor of a product twice; 2.0 mended it (its pull request 92699), and
+ * that is what the library has. reference.test.ts follows the vectors with that factor, and the library the reference without.
+ */
+const NADAM_BEFORE_2 = 1e-3;
 
 /** What happens after each backward pass. */
 class Steps {
@@ -91,11 +106,12 @@ class Steps {
   }
 
   compare(c: Case): void {
-    c.compareIfAny("losses", this.losses);
-    c.compareIfAny("grad_norms", this.norms);
+    const before2 = this.#optimizer.type === "nadam" ? { tolerance: NADAM_BEFORE_2 } : {};
+    c.compareIfAny("losses", this.losses, before2);
+    c.compareIfAny("grad_norms", this.norms, before2);
     compareGradients(c, this.#net);
     for (const { name, value } of this.#net.parameters) {
-      c.compareIfAny(`final.${name}`, value, { tolerance: TRAINED });
+      c.compareIfAny(`final.${name}`, value, { tolerance: TRAINED, ...before2 });
     }
   }
 }
