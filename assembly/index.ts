@@ -38,6 +38,8 @@ export {
   adagradStep,
   adamaxStep,
   adamStep,
+  addSign,
+  average,
   nadamStep,
   radamStep,
   rmspropStep,

@@ -1,5 +1,5 @@
-// One step of an optimiser over the whole block of parameters p with their gradients g, to PyTorch's definitions.
-// n is a multiple of 4; slots are as long as p. Numbers that depend on the step are worked out here in f64, because powers
+// One step of an optimiser over a run of parameters p with their gradients g, to PyTorch's definitions. n is a multiple of 4
+// unless said otherwise; slots are as long as p. Numbers that depend on the step are worked out here in f64, because powers
 // and roots taken in JavaScript would differ between engines.
 import { bytes, muladd } from "./simd";
 
@@ -29,6 +29,31 @@ import { bytes, muladd } from "./simd";
 // @ts-ignore: decorator
 @inline function decayed(p: usize, g: usize, decay: v128): v128 {
   return muladd(v128.load(g), decay, v128.load(p));
+}
+
+/** g += penalty·sign(p), the gradient of penalty·|p|, 0 where p is 0; any n. */
+export function addSign(g: usize, p: usize, penalty: f32, n: i32): void {
+  const end = p + bytes(n);
+  const by = f32x4.splat(penalty);
+  const none = f32x4.splat(0);
+  for (; p + 16 <= end; p += 16, g += 16) {
+    const x = v128.load(p);
+    const sign = f32x4.sub(v128.and(f32x4.gt(x, none), by), v128.and(f32x4.lt(x, none), by));
+    v128.store(g, f32x4.add(v128.load(g), sign));
+  }
+  for (; p < end; p += 4, g += 4) {
+    const x = load<f32>(p);
+    store<f32>(g, load<f32>(g) + (x > 0 ? penalty : x < 0 ? -penalty : 0));
+  }
+}
+
+/** mean += weight·(p − mean) */
+export function average(mean: usize, p: usize, weight: f32, n: i32): void {
+  const by = f32x4.splat(weight);
+  for (const end = p + bytes(n); p < end; p += 16, mean += 16) {
+    const m = v128.load(mean);
+    v128.store(mean, muladd(m, by, f32x4.sub(v128.load(p), m)));
+  }
 }
 
 /** base^n by repeated squaring. */

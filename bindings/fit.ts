@@ -4,7 +4,8 @@ import type { Engine } from "./engine.ts";
 import { evaluateDataset, type Evaluation } from "./evaluate.ts";
 import type { ModelHead } from "./io/model.ts";
 import { normalizeLoss, type Loss } from "./loss.ts";
-import { Trainer, trainOptionNames, type StepReport, type TrainOptions } from "./train.ts";
+import { Trainer, type StepReport } from "./train.ts";
+import { trainOptionNames, type TrainOptions } from "./trainOptions.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType } from "./validate.ts";
 
 export interface EarlyStopping {
@@ -12,7 +13,7 @@ export interface EarlyStopping {
   readonly patience: number;
   /** How much lower the validation loss must be to count as improvement. Default 0. */
   readonly minDelta?: number;
-  /** Put the parameters of the best epoch back at the end. Default true. */
+  /** Put the parameters of the best epoch back at the end; with `averaging` their mean as of then. Default true. */
   readonly restoreBest?: boolean;
 }
 
@@ -63,14 +64,17 @@ export async function fit(engine: Engine, head: ModelHead, data: TrainingData, o
   const { validation, earlyStopping, signal, onStep, onEpoch, yieldEvery = 8, ...trainOptions } = options;
   checkFitOptions(options);
   const loss = normalizeLoss(options.loss);
-  const dataset = validation === undefined ? undefined : readDataset(engine, loss, validation, "validation");
+  const dataset = validation === undefined ? undefined : readValidation(engine, loss, validation);
   if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset.inputs);
   signal?.throwIfAborted();
   const trainer = new Trainer(engine, head, data, trainOptions);
   for (;;) {
     if (epochIsDue(trainer)) {
-      const evaluation = dataset && evaluateEpoch(engine, loss, dataset, trainOptions);
-      const report = closeEpoch(engine, trainer, evaluation, earlyStopping);
+      const report = trainer.withAverage(() => {
+        const evaluation = dataset && evaluateEpoch(engine, loss, dataset, trainOptions);
+        return closeEpoch(engine, trainer, evaluation, earlyStopping);
+      });
+      if (trainOptions.schedule?.needsLoss()) trainer.observe(report.validationLoss ?? report.loss);
       onEpoch?.(report, trainer);
     }
     signal?.throwIfAborted();
@@ -80,7 +84,21 @@ export async function fit(engine: Engine, head: ModelHead, data: TrainingData, o
     if (step.step % yieldEvery === 0) await nextTurn();
   }
   if (earlyStopping && earlyStopping.restoreBest !== false) restoreBest(engine, trainer);
+  else if (trainer.hasAverage) trainer.useAverage();
   return summarize(trainer, earlyStopping);
+}
+
+/** Reads the validation data; what is wrong with them is said of "validation.inputs" and the like. */
+function readValidation(engine: Engine, loss: Loss, validation: TrainingData): Dataset {
+  try {
+    return readDataset(engine, loss, validation, "validation");
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    const message = error.message.replace(/"(inputs|targets|lengths)\b/g, '"validation.$1');
+    throw error instanceof TypeError
+      ? new TypeError(message, { cause: error })
+      : new RangeError(message, { cause: error });
+  }
 }
 
 function checkFitOptions({ earlyStopping, signal, onStep, onEpoch, yieldEvery }: FitOptions): void {
@@ -108,7 +126,7 @@ function evaluateEpoch(engine: Engine, loss: Loss, dataset: Dataset, options: Tr
   return evaluateDataset(engine, loss, dataset, { batchSize: options.batchSize ?? 32, truncate: options.truncate });
 }
 
-/** Enters an epoch into the history, and keeps its parameters if it is the best so far. */
+/** Enters an epoch into the history, and keeps the parameters in place if they are the best so far. */
 function closeEpoch(
   engine: Engine,
   trainer: Trainer,

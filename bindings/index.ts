@@ -72,7 +72,29 @@ export {
   type RmspropOptions,
   type SgdOptions,
 } from "./optimizers/index.ts";
-export type { StepReport, Trainer, TrainOptions } from "./train.ts";
+export type { ParameterGroup } from "./optimizers/groups.ts";
+export {
+  cosineAnnealing,
+  exponentialDecay,
+  linearWarmup,
+  multiStep,
+  oneCycle,
+  reduceOnPlateau,
+  stepDecay,
+  type CosineAnnealingOptions,
+  type Duration,
+  type ExponentialDecayOptions,
+  type LinearWarmupOptions,
+  type MultiStepOptions,
+  type OneCycleOptions,
+  type PlateauState,
+  type ReduceOnPlateauOptions,
+  type Schedule,
+  type StepDecayOptions,
+} from "./schedules/index.ts";
+export type { Averaging } from "./averaging.ts";
+export type { StepReport, Trainer } from "./train.ts";
+export type { TrainOptions } from "./trainOptions.ts";
 export type { EarlyStopping, EpochReport, FitOptions, History } from "./fit.ts";
 export type { EvaluateOptions, Evaluation } from "./evaluate.ts";
 export {

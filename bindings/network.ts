@@ -1,3 +1,4 @@
+import { clipGradients } from "./clip.ts";
 import type { Pointer } from "./core/core.ts";
 import type { NetworkConfig } from "./config.ts";
 import { outputForm, readInputs, type TrainingData } from "./data/dataset.ts";
@@ -9,10 +10,12 @@ import { summary } from "./inspect/summary.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
 import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
+import { wholeBlock } from "./optimizers/groups.ts";
 import { expectOptimizer, type Optimizer } from "./optimizers/optimizer.ts";
 import { OptimizerState } from "./optimizers/state.ts";
 import { sizeOf, tensor, type Tensor } from "./tensor.ts";
-import { clipGradients, Trainer, type TrainOptions } from "./train.ts";
+import { Trainer } from "./train.ts";
+import type { TrainOptions } from "./trainOptions.ts";
 import { expectBoolean, expectNumber, expectOptions, expectPositive, expectRange, expectType } from "./validate.ts";
 
 export interface ForwardOptions extends RunOptions {
@@ -173,7 +176,8 @@ export class Network extends Model {
     expectOptions("step", options, ["learningRate"]);
     const checked = expectOptimizer(optimizer);
     const { learningRate = checked.learningRate } = options;
-    this.#optimizer.step(checked, expectNumber("learningRate", learningRate, 0));
+    const rate = expectNumber("learningRate", learningRate, 0);
+    this.#optimizer.step(checked, [wholeBlock(this.#engine)], () => rate);
   }
 
   /** Loss, and accuracy where targets are classes, over a data set. @throws TypeError, RangeError on wrong data */

@@ -1217,7 +1217,7 @@ describe("options of training", () => {
       "fit: validation that does not fit",
       fit({ validation: { inputs, targets: numbers([1, 4, 2]) } }),
       RangeError,
-      /"targets" expected 4 seq/,
+      /"validation.targets" expected 4 sequences, as many as "validation.inputs"/,
     ],
     [
       "fit: validation that cannot be truncated, before anything is learnt",

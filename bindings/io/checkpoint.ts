@@ -1,7 +1,8 @@
 import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
-import { slotCount, type OptimizerState } from "../optimizers/state.ts";
+import type { OptimizerState } from "../optimizers/state.ts";
+import type { PlateauState } from "../schedules/schedule.ts";
 import { show } from "../validate.ts";
 import { isObject } from "./json.ts";
 import {
@@ -31,6 +32,10 @@ export interface Progress {
   order: Int32Array;
   /** States at the end of the last batch. */
   readonly carried: Float32Array;
+  /** Of how many the mean of the parameters is, with `averaging`. */
+  averaged: number;
+  /** What a schedule by reduceOnPlateau has seen. */
+  plateau: PlateauState;
   /** What `fit` keeps from epoch to epoch. */
   fit: FitProgress;
 }
@@ -53,12 +58,13 @@ export type Setup = Readonly<Record<string, string>>;
 
 /** What a checkpoint keeps as JSON. */
 type Position = Pick<Progress, (typeof numbers)[number]> & {
+  readonly plateau: PlateauState;
   readonly fit: Omit<FitProgress, "best">;
   readonly setup: Setup;
   readonly optimizerSteps: number;
 };
 
-const numbers = ["epoch", "batch", "steps", "sum", "weight"] as const;
+const numbers = ["epoch", "batch", "steps", "sum", "weight", "averaged"] as const;
 
 /** A run as a file: the network, and everything else that its continuation depends on. */
 export function writeCheckpoint(
@@ -99,7 +105,7 @@ export interface Checkpoint {
 export function readCheckpoint(
   bytes: Uint8Array,
   engine: Engine,
-  optimizer: Optimizer,
+  slots: number,
   setup: Setup,
   progress: Progress,
   batches: number,
@@ -115,7 +121,7 @@ export function readCheckpoint(
     order: readOrder(file, progress.order.length),
     carried: floats("carried", progress.carried.length),
     random: expectTensor(file, "random", "U8", 64).bytes,
-    slots: Array.from({ length: slotCount(optimizer) }, (_, k) => floats(`slot${k}`, blockSize)),
+    slots: Array.from({ length: slots }, (_, k) => floats(`slot${k}`, blockSize)),
     best: file.tensors.has(`${RESERVED}best`) ? floats("best", blockSize) : undefined,
   };
 }
@@ -142,11 +148,21 @@ function readPosition(text: string): Position | undefined {
     return undefined;
   }
   if (!isObject(value) || !isObject(value.setup) || !isFit(value.fit)) return undefined;
-  const count = (key: string) => Number.isSafeInteger(value[key]) && Number(value[key]) >= 0;
   const sound =
-    ["epoch", "batch", "steps", "optimizerSteps"].every(count) &&
-    ["sum", "weight"].every((key) => Number.isFinite(value[key]));
+    ["epoch", "batch", "steps", "optimizerSteps", "averaged"].every((key) => isCount(value, key)) &&
+    ["sum", "weight"].every((key) => Number.isFinite(value[key])) &&
+    isPlateau(value.plateau);
   return sound ? (value as Position) : undefined;
+}
+
+function isCount(value: Readonly<Record<string, unknown>>, key: string): boolean {
+  return Number.isSafeInteger(value[key]) && Number(value[key]) >= 0;
+}
+
+function isPlateau(value: unknown): value is PlateauState {
+  if (!isObject(value)) return false;
+  const isBest = value.best === undefined || Number.isFinite(value.best);
+  return isBest && ["observed", "waited", "cooldown", "reductions"].every((key) => isCount(value, key));
 }
 
 function isFit(value: unknown): value is Position["fit"] {
@@ -194,5 +210,6 @@ export function restoreCheckpoint(
   for (const key of numbers) progress[key] = position[key];
   progress.order = order;
   progress.carried.set(carried);
+  progress.plateau = position.plateau;
   progress.fit = { ...position.fit, ...(best && { best }) };
 }

@@ -1,6 +1,7 @@
 import type { Pointer } from "../core/core.ts";
 import type { Engine, SlotOwner } from "../engine.ts";
-import type { Optimizer } from "./optimizer.ts";
+import type { Region } from "./groups.ts";
+import type { Optimizer, Run } from "./optimizer.ts";
 
 /** How many slots an optimizer needs. */
 export function slotCount(optimizer: Optimizer): number {
@@ -13,6 +14,8 @@ export function slotCount(optimizer: Optimizer): number {
  */
 export class OptimizerState implements SlotOwner {
   readonly #engine: Engine;
+  /** Slots behind the optimizer's, which begin with zeros. */
+  readonly #further: number;
   /** Steps taken. */
   steps = 0;
   #kind = "";
@@ -22,8 +25,10 @@ export class OptimizerState implements SlotOwner {
   /** The slots, one after another, while the engine's are another's. */
   #aside: Float32Array = new Float32Array(0);
 
-  constructor(engine: Engine) {
+  /** @param further slots for the caller, behind the optimizer's; they begin with zeros */
+  constructor(engine: Engine, further = 0) {
     this.#engine = engine;
+    this.#further = further;
   }
 
   /**
@@ -37,7 +42,8 @@ export class OptimizerState implements SlotOwner {
       this.#enter();
       return;
     }
-    const count = slotCount(optimizer);
+    const own = slotCount(optimizer);
+    const count = own + this.#further;
     this.#engine.reserveSlots(count);
     let place = 0;
     this.#places = needed.map((is) => (is ? place++ : -1));
@@ -45,7 +51,13 @@ export class OptimizerState implements SlotOwner {
     this.#kind = kind;
     this.steps = 0;
     this.#engine.ownSlots(this);
-    this.#inPlace.fill(optimizer.initial());
+    const end = own * this.#engine.blockSize;
+    this.#inPlace.fill(optimizer.initial(), 0, end).fill(0, end);
+  }
+
+  /** Address of the last of the further slots, while the slots are in place. */
+  get last(): Pointer {
+    return this.#engine.slot(this.#count - 1);
   }
 
   /** Puts the slots in their place, if another was at work since. */
@@ -79,18 +91,37 @@ export class OptimizerState implements SlotOwner {
     slots.forEach((slot, k) => this.#inPlace.set(slot, k * this.#engine.blockSize));
   }
 
-  /** One step from the gradients. */
-  step(optimizer: Optimizer, rate: number): void {
+  /** One step from the gradients of the regions that are not frozen; `rateOf` gives the learning rate of each. */
+  step(optimizer: Optimizer, regions: readonly Region[], rateOf: (region: Region) => number): void {
     this.use(optimizer);
-    const engine = this.#engine;
-    const { values, gradients, blockSize: size } = engine;
-    const { weightDecay } = optimizer;
     this.steps++;
-    const slots = this.#places.map((place): Pointer => (place < 0 ? 0 : engine.slot(place)));
-    optimizer.step(
-      { functions: engine.core.functions, values, gradients, size, step: this.steps, rate, weightDecay },
-      slots,
-    );
-    engine.valuesChanged();
+    for (const region of regions) if (!region.frozen) this.#stepRegion(optimizer, region, rateOf(region));
+    this.#engine.valuesChanged();
+  }
+
+  #stepRegion(optimizer: Optimizer, { offset, size, weightDecay = optimizer.weightDecay }: Region, rate: number): void {
+    const { core, values, gradients } = this.#engine;
+    const slots = this.#places.map((place): Pointer => (place < 0 ? 0 : this.#engine.slot(place)));
+    const rest = size % 4;
+    const run: Run = {
+      ...{ functions: core.functions, values: values + offset * 4, gradients: gradients + offset * 4 },
+      ...{ size: size - rest, step: this.steps, rate, weightDecay },
+    };
+    if (run.size > 0) optimizer.step(run, offset === 0 ? slots : slots.map((slot) => slot && slot + offset * 4));
+    if (rest > 0) this.#stepRest(optimizer, run, slots, offset + run.size, rest);
+  }
+
+  /** The up to three parameters behind the last whole vector: in a vector of their own, beside zeros. */
+  #stepRest(optimizer: Optimizer, run: Run, slots: readonly Pointer[], offset: number, rest: number): void {
+    const { core, values, gradients } = this.#engine;
+    const room = core.functions.visitors.value;
+    const blocks = [values, gradients, ...slots];
+    const rooms = blocks.map((block, k) => block && room + k * 16);
+    core.view(room, blocks.length * 4).fill(0);
+    const copy = (to: Pointer, from: Pointer) => core.f32.copyWithin(to >>> 2, from >>> 2, (from >>> 2) + rest);
+    blocks.forEach((block, k) => block && copy(rooms[k]!, block + offset * 4));
+    const [ownValues = 0, ownGradients = 0, ...ownSlots] = rooms;
+    optimizer.step({ ...run, values: ownValues, gradients: ownGradients, size: 4 }, ownSlots);
+    blocks.forEach((block, k) => block && copy(block + offset * 4, rooms[k]!));
   }
 }
