@@ -73,7 +73,7 @@ function createSchedule(library: Library, text: string): Schedule | undefined {
   const [a = NaN, b = NaN, c = NaN] = numbers;
   if (/^step\(\d+,[\d.]+\)$/.test(text)) return library.stepDecay({ steps: a, gamma: b });
   if (/^multistep\(\[[\d,]+\],[\d.]+\)$/.test(text)) {
-    return library.multiStep({ steps: numbers.slice(0, -1), gamma: numbers.at(-1)! });
+    return library.multiStep({ steps: numbers.slice(0, -1), gamma: numbers.at(-1) });
   }
   if (/^exponential\([\d.]+\)$/.test(text)) return library.exponentialDecay({ steps: 1, gamma: a });
   if (/^cosine\(T_max=\d+,eta_min=[\d.e-]+\)$/.test(text)) return library.cosineAnnealing({ steps: a, minimum: b });
