@@ -1,5 +1,7 @@
 /** Every optimiser in every combination of options against reference.ts, over eight steps: 1e-5 relative and absolute. */
 
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
 import {
   adadelta,
@@ -292,4 +294,21 @@ describe("clipping", () => {
     net.clipGradValue(limit);
     net.parameters.forEach(({ name, gradient }, k) => expectClose(name, gradient, gradients[k]!, 0));
   });
+});
+
+test("an app that trains by adam has none of the other optimizers and of the schedules in its bundle", async () => {
+  const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+  const bundle = async (entry: string) => {
+    const { outputFiles } = await build({
+      ...{ entryPoints: [path(entry)], alias: { unrolled: path("../dist/index.js") } },
+      ...{ bundle: true, minify: true, write: false, format: "esm" },
+    });
+    return outputFiles[0]!.text;
+  };
+  const [app, all] = [await bundle("size/train.js"), await bundle("size/everything.js")];
+  const options = ["dampening", "centered", "initialAccumulator", "momentumDecay", "decoupledWeightDecay"];
+  const schedules = ["milestones", "warmRestarts", "startFactor", "finalDivFactor", "thresholdMode"];
+  expect([...options, ...schedules, "amsgrad"].filter((word) => !all.includes(word))).toEqual([]);
+  expect([...options, ...schedules].filter((word) => app.includes(word))).toEqual([]);
+  expect(app).toContain("amsgrad");
 });
