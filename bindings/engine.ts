@@ -51,6 +51,8 @@ export class Engine {
   dOutput: Pointer = 0;
   /** A row as wide as the output, for the weights of classes. */
   classWeights: Pointer = 0;
+  /** Who has numbers in the optimizer slots; who takes the place of another tells it. */
+  slotOwner: SlotOwner | undefined;
   /** True from a forward pass for training until something makes its results useless. */
   canBackward = false;
   readonly #shared = { scratch: 0 };
@@ -58,7 +60,6 @@ export class Engine {
   readonly #stateUnits: number;
   readonly #stateUnitsAreWhole: boolean;
   #slots = 0;
-  #slotOwner: SlotOwner | undefined;
   #workspace: Pointer = 0;
   #order: Pointer = 0;
   #staging: Pointer = 0;
@@ -133,17 +134,6 @@ export class Engine {
       this.#layOut();
       throw error;
     }
-  }
-
-  get slotOwner(): SlotOwner | undefined {
-    return this.#slotOwner;
-  }
-
-  /** Gives the slots to an owner; the one before takes its numbers along. */
-  ownSlots(owner: SlotOwner): void {
-    if (owner === this.#slotOwner) return;
-    this.#slotOwner?.leaveSlots();
-    this.#slotOwner = owner;
   }
 
   /** To be called where a parameter may be changed: the weights are packed again. */

@@ -29,10 +29,10 @@ function history(): Float64Array[] {
 
 const means: [string, Averaging, (all: Float64Array[]) => Float64Array][] = [
   ["a moving average", { decay: 0.9 }, (all) => all.reduce((mean, now) => mean.map((m, k) => 0.9 * m + 0.1 * now[k]!))],
-  ["a moving average without memory", { decay: 0 }, (all) => all.at(-1)!],
+  ["a moving average without memory", { decay: 0 }, (all) => all.at(-1)],
   ["the mean from epoch 0 on", { from: 0 }, (all) => meanOf([2, 5, 8, 11, 14].map((step) => all[step]!))],
   ["the mean from epoch 3 on", { from: 3 }, (all) => meanOf([11, 14].map((step) => all[step]!))],
-  ["the mean of the last epoch", { from: 4 }, (all) => all.at(-1)!],
+  ["the mean of the last epoch", { from: 4 }, (all) => all.at(-1)],
 ];
 
 function meanOf(all: readonly Float64Array[]): Float64Array {

@@ -50,7 +50,7 @@ export class OptimizerState implements SlotOwner {
     this.#count = count;
     this.#kind = kind;
     this.steps = 0;
-    this.#engine.ownSlots(this);
+    this.#own();
     const end = own * this.#engine.blockSize;
     this.#inPlace.fill(optimizer.initial(), 0, end).fill(0, end);
   }
@@ -64,8 +64,15 @@ export class OptimizerState implements SlotOwner {
   #enter(): void {
     if (this.#engine.slotOwner === this) return;
     this.#engine.reserveSlots(this.#count);
-    this.#engine.ownSlots(this);
+    this.#own();
     this.#inPlace.set(this.#aside);
+  }
+
+  /** Takes the slots over; who had them takes its numbers out. */
+  #own(): void {
+    const engine = this.#engine;
+    if (engine.slotOwner !== this) engine.slotOwner?.leaveSlots();
+    engine.slotOwner = this;
   }
 
   leaveSlots(): void {
