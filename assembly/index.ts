@@ -44,4 +44,15 @@ export {
 } from "./loss";
 export { ctc } from "./ctc";
 export { gaussianMixture } from "./gaussianMixture";
-export { adagradStep, adamStep, rmspropStep, sgdStep } from "./optimizer";
+export {
+  adadeltaStep,
+  adagradStep,
+  adamaxStep,
+  adamStep,
+  addSign,
+  average,
+  nadamStep,
+  radamStep,
+  rmspropStep,
+  sgdStep,
+} from "./optimizer";

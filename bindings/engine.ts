@@ -15,6 +15,12 @@ export interface Selection {
   readonly steps: number;
 }
 
+/** Who uses the optimizer slots. */
+export interface SlotOwner {
+  /** Takes the numbers out of the slots: another is to use them. */
+  leaveSlots(): void;
+}
+
 /**
  * A network in the core's memory, by addresses. The memory holds, in this order:
  *
@@ -49,6 +55,8 @@ export class Engine {
   dOutput: Pointer = 0;
   /** A row as wide as the output, for the weights of classes; the last of what is planned. */
   classWeights: Pointer = 0;
+  /** Who has numbers in the optimizer slots; who takes the place of another tells it. */
+  slotOwner: SlotOwner | undefined;
   /** True from a forward pass for training until something makes its results useless. */
   canBackward = false;
   readonly #shared = { scratch: 0 };

@@ -1,11 +1,11 @@
-import { readDataset, type TrainingData } from "./data/dataset.ts";
+import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
 import { expectTruncatable } from "./data/batches.ts";
 import type { Engine } from "./engine.ts";
 import { evaluateBatches, type Evaluation } from "./evaluate.ts";
 import type { ModelHead } from "./io/model.ts";
-import { expectLoss } from "./losses/loss.ts";
-import type { OptimizerState } from "./optimizer.ts";
-import { Trainer, trainOptionNames, withOwnIndices, type StepReport, type TrainOptions } from "./train.ts";
+import { expectLoss, type Loss } from "./losses/loss.ts";
+import { Trainer, withOwnIndices, type StepReport } from "./train.ts";
+import { trainOptionNames, type TrainOptions } from "./trainOptions.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType } from "./validate.ts";
 
 export interface EarlyStopping {
@@ -13,7 +13,7 @@ export interface EarlyStopping {
   readonly patience: number;
   /** How much lower the validation loss must be to count as improvement. Default 0. */
   readonly minDelta?: number;
-  /** Put the parameters of the best epoch back at the end. Default true. */
+  /** Put the parameters of the best epoch back at the end; with `averaging` their mean as of then. Default true. */
   readonly restoreBest?: boolean;
 }
 
@@ -63,27 +63,22 @@ const fitOptionNames = /*#__PURE__*/ trainOptionNames.concat([
 ]);
 
 /** Trains for a number of epochs. See FitOptions. */
-export async function fit(
-  engine: Engine,
-  head: ModelHead,
-  state: OptimizerState,
-  data: TrainingData,
-  options: FitOptions,
-): Promise<History> {
+export async function fit(engine: Engine, head: ModelHead, data: TrainingData, options: FitOptions): Promise<History> {
   expectOptions("fit", options, fitOptionNames);
   const { validation, earlyStopping, signal, onStep, onEpoch, yieldEvery = 8, ...trainOptions } = options;
   checkFitOptions(options);
   const loss = expectLoss(options.loss);
-  const dataset =
-    validation === undefined ? undefined : withOwnIndices(readDataset(engine, loss, validation, "validation"));
+  const dataset = validation === undefined ? undefined : withOwnIndices(readValidation(engine, loss, validation));
   if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset);
   const plan = { batchSize: options.batchSize ?? 32, truncate: options.truncate };
   signal?.throwIfAborted();
-  const trainer = new Trainer(engine, head, state, data, trainOptions);
+  const trainer = new Trainer(engine, head, data, trainOptions);
   for (;;) {
     if (epochIsDue(trainer)) {
-      const evaluation = dataset && (await evaluateEpoch(evaluateBatches(engine, dataset, plan), yieldEvery));
-      const report = closeEpoch(engine, trainer, evaluation, earlyStopping);
+      const batches = dataset && evaluateBatches(engine, dataset, plan);
+      const evaluation = batches && (await evaluateEpoch(trainer, batches, yieldEvery));
+      const report = trainer.withAverage(() => closeEpoch(engine, trainer, evaluation, earlyStopping));
+      if (trainOptions.schedule?.needsLoss()) trainer.observe(report.validationLoss ?? report.loss);
       onEpoch?.(report, trainer);
     }
     signal?.throwIfAborted();
@@ -93,7 +88,21 @@ export async function fit(
     if (step.step % yieldEvery === 0) await nextTurn();
   }
   if (earlyStopping && earlyStopping.restoreBest !== false) restoreBest(engine, trainer);
+  else if (trainer.hasAverage) trainer.useAverage();
   return summarize(trainer, earlyStopping);
+}
+
+/** Reads the validation data; what is wrong with them is said of "validation.inputs" and the like. */
+function readValidation(engine: Engine, loss: Loss, validation: TrainingData): Dataset {
+  try {
+    return readDataset(engine, loss, validation, "validation");
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    const message = error.message.replace(/"(inputs|targets|lengths)\b/g, '"validation.$1');
+    throw error instanceof TypeError
+      ? new TypeError(message, { cause: error })
+      : new RangeError(message, { cause: error });
+  }
 }
 
 function checkFitOptions({ earlyStopping, signal, onStep, onEpoch, yieldEvery }: FitOptions): void {
@@ -117,16 +126,26 @@ function isExhausted({ progress }: Trainer, earlyStopping: EarlyStopping | undef
   return earlyStopping !== undefined && (progress.fit.waited ?? 0) >= earlyStopping.patience;
 }
 
-/** Measures on the validation data, with turns of the event loop. */
-async function evaluateEpoch(batches: Generator<void, Evaluation, void>, yieldEvery: number): Promise<Evaluation> {
-  for (let count = 1; ; count++) {
-    const { done, value } = batches.next();
-    if (done) return value;
-    if (count % yieldEvery === 0) await nextTurn();
+/** Measures on the validation data, with turns of the event loop; between them the parameters are training's own. */
+async function evaluateEpoch(
+  trainer: Trainer,
+  batches: Generator<void, Evaluation, void>,
+  yieldEvery: number,
+): Promise<Evaluation> {
+  for (;;) {
+    const evaluation = trainer.withAverage(() => {
+      for (let count = 0; count < yieldEvery; count++) {
+        const { done, value } = batches.next();
+        if (done) return value;
+      }
+      return undefined;
+    });
+    if (evaluation) return evaluation;
+    await nextTurn();
   }
 }
 
-/** Enters an epoch into the history, and keeps its parameters if it is the best so far. */
+/** Enters an epoch into the history, and keeps the parameters in place if they are the best so far. */
 function closeEpoch(
   engine: Engine,
   trainer: Trainer,

@@ -78,19 +78,49 @@ export {
   type Targets,
 } from "./losses/index.ts";
 export {
+  adadelta,
   adagrad,
   adam,
+  adamax,
   adamw,
-  optimizerNames,
+  nadam,
+  radam,
   rmsprop,
   sgd,
+  type AdadeltaOptions,
   type AdagradOptions,
+  type AdamaxOptions,
   type AdamOptions,
+  type NadamOptions,
   type Optimizer,
+  type OptimizerOptions,
+  type RadamOptions,
   type RmspropOptions,
   type SgdOptions,
-} from "./optimizer.ts";
-export type { StepReport, Trainer, TrainOptions } from "./train.ts";
+} from "./optimizers/index.ts";
+export type { ParameterGroup } from "./optimizers/groups.ts";
+export {
+  cosineAnnealing,
+  exponentialDecay,
+  linearWarmup,
+  multiStep,
+  oneCycle,
+  reduceOnPlateau,
+  stepDecay,
+  type CosineAnnealingOptions,
+  type Duration,
+  type ExponentialDecayOptions,
+  type LinearWarmupOptions,
+  type MultiStepOptions,
+  type OneCycleOptions,
+  type PlateauState,
+  type ReduceOnPlateauOptions,
+  type Schedule,
+  type StepDecayOptions,
+} from "./schedules/index.ts";
+export type { Averaging } from "./averaging.ts";
+export type { StepReport, Trainer } from "./train.ts";
+export type { TrainOptions } from "./trainOptions.ts";
 export type { EarlyStopping, EpochReport, FitOptions, History } from "./fit.ts";
 export type { EvaluateOptions, Evaluation } from "./evaluate.ts";
 export { crossValidate, type CrossValidation, type CrossValidationOptions, type Scores } from "./crossValidate.ts";

@@ -1,3 +1,4 @@
+import { clipGradients } from "./clip.ts";
 import type { Pointer } from "./core/core.ts";
 import type { NetworkConfig } from "./config.ts";
 import { outputForm, readGoal, readInputs, type TrainingData } from "./data/dataset.ts";
@@ -11,9 +12,12 @@ import { writeModel, type ModelFile } from "./io/model.ts";
 import { expectLoss, type Loss, type Targets } from "./losses/loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
 import { Parameter, type NetworkBuffer } from "./parameter.ts";
-import { normalizeOptimizer, OptimizerState, type Optimizer } from "./optimizer.ts";
+import { wholeBlock } from "./optimizers/groups.ts";
+import { expectOptimizer, type Optimizer } from "./optimizers/optimizer.ts";
+import { OptimizerState } from "./optimizers/state.ts";
 import { sizeOf, tensor, type Tensor } from "./tensor.ts";
-import { clipGradients, Trainer, type TrainOptions } from "./train.ts";
+import { Trainer } from "./train.ts";
+import type { TrainOptions } from "./trainOptions.ts";
 import { expectBoolean, expectNumber, expectOptions, expectPositive, expectRange, expectType } from "./validate.ts";
 
 export interface ForwardOptions extends RunOptions {
@@ -179,13 +183,14 @@ export class Network extends Model {
 
   /**
    * One step of an optimizer from the gradients. Its state lives in the network: it goes on from step to step while the type of
-   * optimizer stays the same, and starts anew with another.
+   * optimizer stays the same, and starts anew with another. `train` and `fit` have a state of their own.
    */
   step(optimizer: Optimizer, options: StepOptions = {}): void {
     expectOptions("step", options, ["learningRate"]);
-    const checked = normalizeOptimizer(optimizer);
+    const checked = expectOptimizer(optimizer);
     const { learningRate = checked.learningRate } = options;
-    this.#optimizer.step(checked, expectNumber("learningRate", learningRate, 0));
+    const rate = expectNumber("learningRate", learningRate, 0);
+    this.#optimizer.step(checked, [wholeBlock(this.#engine)], () => rate);
   }
 
   /** Loss, and accuracy where targets are classes, over a data set. @throws TypeError, RangeError on wrong data */
@@ -198,7 +203,7 @@ export class Network extends Model {
    * @throws TypeError, RangeError on wrong data or options, before anything is learnt
    */
   train(data: TrainingData, options: TrainOptions): Trainer {
-    return new Trainer(this.#engine, this, this.#optimizer, data, options);
+    return new Trainer(this.#engine, this, data, options);
   }
 
   /**
@@ -206,7 +211,7 @@ export class Network extends Model {
    * @returns (rejects with) TypeError, RangeError on wrong data or options, NumericError, or the reason of the abort signal
    */
   fit(data: TrainingData, options: FitOptions): Promise<History> {
-    return fit(this.#engine, this, this.#optimizer, data, options);
+    return fit(this.#engine, this, data, options);
   }
 
   /** State of the random generator, 64 bytes: dropout and the order of examples depend on it. A copy; may be set. */

@@ -1,49 +1,19 @@
+import { averagingWeight, checkAveraging, type Averaging } from "./averaging.ts";
+import { clipGradients, notFinite } from "./clip.ts";
+import { padded } from "./core/core.ts";
 import { Batches, inOrder } from "./data/batches.ts";
 import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
 import type { Values } from "./data/values.ts";
 import type { Engine } from "./engine.ts";
-import { NumericError } from "./errors.ts";
 import { readCheckpoint, restoreCheckpoint, writeCheckpoint, type Progress, type Setup } from "./io/checkpoint.ts";
 import type { ModelHead } from "./io/model.ts";
-import { expectLoss, type Loss } from "./losses/loss.ts";
-import { normalizeOptimizer, type Optimizer, type OptimizerState } from "./optimizer.ts";
-import { expectBoolean, expectInteger, expectNumber, expectOptions, expectPositive, expectType } from "./validate.ts";
-
-export interface TrainOptions {
-  readonly loss: Loss;
-  readonly optimizer: Optimizer;
-  /** Passes over the data; Infinity to go on until the caller stops. Default 1. */
-  readonly epochs?: number;
-  /** Examples in a batch. Default 32. */
-  readonly batchSize?: number;
-  /** Draw a new order of the examples in each epoch. Default true; false with `truncate`. */
-  readonly shuffle?: boolean;
-  /** Scale the gradient so that its norm over all parameters is at most this. */
-  readonly clipNorm?: number;
-  /** Limit each element of the gradient to ± this, before `clipNorm`. */
-  readonly clipValue?: number;
-  /** Truncated backpropagation through time: cut sequences after so many steps, carry the state on and not the gradient. */
-  readonly truncate?: number;
-  /** Learning rate of each step, counted from 0, instead of the optimizer's. */
-  readonly learningRate?: (step: number) => number;
-  /** Bytes of `Trainer.checkpoint()`: go on from there, bit for bit, with the same data and options. */
-  readonly resume?: Uint8Array;
-}
-
-export const trainOptionNames = [
-  ...[
-    "loss",
-    "optimizer",
-    "epochs",
-    "batchSize",
-    "shuffle",
-    "clipNorm",
-    "clipValue",
-    "truncate",
-    "learningRate",
-    "resume",
-  ],
-];
+import { expectLoss, type LossResult } from "./losses/loss.ts";
+import { readGroups, type Region } from "./optimizers/groups.ts";
+import { expectOptimizer, type Optimizer } from "./optimizers/optimizer.ts";
+import { OptimizerState, slotCount } from "./optimizers/state.ts";
+import { noPlateau } from "./schedules/schedule.ts";
+import { checkTrainOptions, type TrainOptions } from "./trainOptions.ts";
+import { expectNumber } from "./validate.ts";
 
 /** What one step of training did. */
 export interface StepReport {
@@ -51,13 +21,14 @@ export interface StepReport {
   readonly step: number;
   /** The epoch it belongs to, counted from 0. */
   readonly epoch: number;
-  /** Its place in the epoch, counted from 0, and how many there are. */
+  /** Its place among the steps of the epoch, counted from 0, and how many there are. */
   readonly batch: number;
   readonly batches: number;
-  /** Loss of the batch before the step. */
+  /** Loss of the batch before the step; of all its batches with `accumulate`. */
   readonly loss: number;
   /** Norm of the gradient over all parameters, before clipping. */
   readonly gradientNorm: number;
+  /** Of the parameters that are in no group with a rate of its own. */
   readonly learningRate: number;
 }
 
@@ -78,39 +49,51 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   readonly #plan: Batches;
   readonly #optimizer: Optimizer;
   readonly #options: TrainOptions;
+  readonly #accumulate: number;
+  readonly #averaging: Averaging | undefined;
+  readonly #regions: readonly Region[];
   readonly #shuffle: boolean;
   readonly #setup: Setup;
   #stopped = false;
 
   /** @internal */
-  constructor(engine: Engine, head: ModelHead, state: OptimizerState, data: TrainingData, options: TrainOptions) {
-    expectOptions("train", options, trainOptionNames);
-    this.#options = checkOptions(options);
+  constructor(engine: Engine, head: ModelHead, data: TrainingData, options: TrainOptions) {
+    this.#options = checkTrainOptions(options);
     const loss = expectLoss(options.loss);
-    this.#optimizer = normalizeOptimizer(options.optimizer);
+    this.#optimizer = expectOptimizer(options.optimizer);
     this.#dataset = withOwnIndices(readDataset(engine, loss, data));
     const { epochs = 1, batchSize = 32, truncate, shuffle = truncate === undefined } = options;
+    const { accumulate = 1, l1 = 0, clipNorm, clipValue, schedule } = options;
     this.#plan = new Batches(engine, this.#dataset, { batchSize, truncate });
+    const { regions, description: groups } = readGroups(engine, options.groups, l1);
     this.#engine = engine;
     this.#head = head;
-    this.#state = state;
+    this.#averaging = checkAveraging(options.averaging);
+    this.#state = new OptimizerState(engine, this.#averaging ? 1 : 0);
+    this.#regions = regions;
     this.#shuffle = shuffle;
+    this.#accumulate = accumulate;
     this.epochs = epochs;
-    this.batches = this.#plan.count;
+    this.batches = Math.ceil(this.#plan.count / this.#accumulate);
     const { B, T, F } = this.#dataset.inputs;
-    const { clipNorm, clipValue } = options;
-    const setup = { inputs: [B, T, F], batchSize, shuffle, truncate, clipNorm, clipValue };
-    this.#setup = asTexts({ optimizer: this.#optimizer, loss, ...setup });
+    this.#setup = asTexts({
+      ...{ optimizer: this.#optimizer, loss, inputs: [B, T, F], batchSize, accumulate, shuffle, truncate },
+      ...{ clipNorm, clipValue, l1, groups, schedule, averaging: this.#averaging },
+    });
     const carried = new Float32Array(engine.stateSize(Math.min(batchSize, B)));
-    this.progress = { epoch: 0, batch: 0, steps: 0, sum: 0, weight: 0, order: inOrder(B), carried, fit: {} };
-    if (options.resume === undefined) state.use(this.#optimizer);
+    this.progress = {
+      ...{ epoch: 0, batch: 0, steps: 0, sum: 0, weight: 0, order: inOrder(B), carried },
+      ...{ averaged: 0, plateau: noPlateau, fit: {} },
+    };
+    if (options.resume === undefined) this.#state.use(this.#optimizer);
     else this.#resume(options.resume);
   }
 
   #resume(bytes: Uint8Array): void {
     const { progress } = this;
     const engine = this.#engine;
-    const checkpoint = readCheckpoint(bytes, engine, this.#optimizer, this.#setup, progress, this.batches);
+    const slots = slotCount(this.#optimizer) + (this.#averaging ? 1 : 0);
+    const checkpoint = readCheckpoint(bytes, engine, slots, this.#setup, progress, this.batches);
     restoreCheckpoint(checkpoint, engine, this.#state, this.#optimizer, progress);
   }
 
@@ -138,45 +121,165 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
 
   /** The run as bytes: a file that `Network.load` takes too, and that the option `resume` goes on from. */
   checkpoint(): Uint8Array<ArrayBuffer> {
-    this.#state.use(this.#optimizer); // another may have been at work since
     return writeCheckpoint(this.#engine, this.#head, this.#state, this.#setup, this.progress);
+  }
+
+  /**
+   * Tells the schedule reduceOnPlateau() the loss of the epoch that has just ended; `fit` does it by itself.
+   * @throws Error when there is no such schedule, or when no epoch has ended since the last call
+   */
+  observe(loss: number): void {
+    const { schedule } = this.#options;
+    const { progress } = this;
+    if (!schedule?.needsLoss()) throw new Error("observe: there is no schedule by reduceOnPlateau() to tell it to");
+    if (progress.plateau.observed >= progress.epoch) {
+      throw new Error("observe: no epoch has ended since the last call: call it once after each epoch");
+    }
+    progress.plateau = schedule.observe(progress.plateau, loss, progress.steps - 1, this.batches);
+  }
+
+  /** Whether there is a mean of the parameters: with `averaging`, after the first step or the epoch it begins from. */
+  get hasAverage(): boolean {
+    return this.progress.averaged > 0;
+  }
+
+  /**
+   * Puts the mean of the parameters in their place. They are gone then: for more training, take a checkpoint before.
+   * @throws Error when there is no mean
+   */
+  useAverage(): void {
+    if (!this.hasAverage) {
+      const cure = this.#averaging ? "it begins later: train on" : 'give the option "averaging"';
+      throw new Error(`useAverage: there is no average of the parameters: ${cure}`);
+    }
+    this.#state.use(this.#optimizer);
+    const { core, values, blockSize } = this.#engine;
+    core.f32.copyWithin(values >>> 2, this.#state.last >>> 2, (this.#state.last >>> 2) + blockSize);
+    this.#engine.valuesChanged();
+  }
+
+  /** Runs with the mean of the parameters in their place, if there is one. */
+  withAverage<T>(run: () => T): T {
+    if (!this.hasAverage) return run();
+    const engine = this.#engine;
+    const own = engine.core.view(engine.values, engine.blockSize).slice();
+    this.useAverage();
+    try {
+      return run();
+    } finally {
+      engine.core.f32.set(own, engine.values >>> 2);
+      engine.valuesChanged();
+    }
   }
 
   #step(): StepReport {
     const { progress } = this;
     const engine = this.#engine;
+    this.#state.use(this.#optimizer); // another may have been at work since
+    this.#expectObserved();
     if (progress.batch === 0) this.#beginEpoch();
     const { epoch, batch } = progress;
-    const { selection, begins } = this.#plan.at(batch, progress.order);
-    const carried = progress.carried.subarray(0, engine.stateSize(selection.examples.length));
+    const { sum, weight, value, carried } = this.#gradients();
+    const gradientNorm = clipGradients(engine, this.#options, progress.steps);
+    const learningRate = this.#learningRate();
+    engine.updateBuffers();
+    this.#penalize();
+    this.#state.step(this.#optimizer, this.#regions, (region) => this.#rateOf(region, learningRate));
+    progress.carried.set(carried);
+    progress.sum += sum;
+    progress.weight += weight;
+    progress.steps++;
+    progress.batch++;
+    if (progress.batch === this.batches) [progress.epoch, progress.batch] = [epoch + 1, 0];
+    this.#average(progress.batch === 0 ? epoch : undefined);
+    return { step: progress.steps, epoch, batch, batches: this.batches, loss: value, gradientNorm, learningRate };
+  }
+
+  /** Gradients of the batches of a step, as of one batch; what is carried on from the last of them. */
+  #gradients(): LossResult & { carried: Float32Array } {
+    const { progress } = this;
+    const engine = this.#engine;
+    const { core, gradients, blockSize } = engine;
+    const first = progress.batch * this.#accumulate;
+    const last = Math.min(first + this.#accumulate, this.#plan.count);
+    const isMean = this.#dataset.loss.reduction !== "sum";
+    let [sum, weight, value] = [0, 0, 0];
+    let { carried } = progress;
+    engine.zeroGradients();
+    for (let k = first; k < last; k++) {
+      const result = this.#microBatch(k, carried, last - first > 1 && isMean);
+      ({ carried, value } = result);
+      sum += result.sum;
+      weight += result.weight;
+    }
+    if (last - first > 1) {
+      if (isMean && weight > 0) core.functions.scale(gradients, 1 / weight, blockSize);
+      value = isMean ? (weight > 0 ? sum / weight : 0) : sum;
+    }
+    for (const { frozen, offset, size } of this.#regions) if (frozen) core.functions.zero(gradients + offset * 4, size);
+    return { sum, weight, value, carried };
+  }
+
+  /** Adds the gradients of batch k, times its weight if wanted; `carried` is from the batch before and stays as it is. */
+  #microBatch(k: number, before: Float32Array, weighted: boolean): LossResult & { carried: Float32Array } {
+    const { progress } = this;
+    const engine = this.#engine;
+    const { selection, begins } = this.#plan.at(k, progress.order);
+    const state = before.subarray(0, engine.stateSize(selection.examples.length));
     engine.enter(this.#dataset.inputs, "train", selection);
-    engine.enterStates(begins ? undefined : carried, "value");
+    engine.enterStates(begins ? undefined : state, "value");
     engine.forward(true);
     const loss = this.#dataset.loss.run(engine, this.#dataset, selection);
     engine.canBackward = false; // not for callers: the batch is the trainer's own
     if (!Number.isFinite(loss.value)) throw notFinite("the loss", "loss", progress.steps);
-    const finalState = carried.slice();
-    engine.leaveStates(finalState, "value");
-    engine.zeroGradients();
+    const carried = state.slice();
+    engine.leaveStates(carried, "value");
     engine.enterStates(undefined, "gradient");
+    const { outputRows, output } = engine;
+    if (weighted) engine.core.functions.scale(engine.dOutput, loss.weight, outputRows.N * padded(output.size));
     engine.backward(false);
-    const gradientNorm = clipGradients(engine, this.#options, progress.steps);
-    const learningRate = this.#learningRate();
-    engine.updateBuffers();
-    this.#state.step(this.#optimizer, learningRate);
-    carried.set(finalState);
-    progress.sum += loss.sum;
-    progress.weight += loss.weight;
-    progress.steps++;
-    progress.batch++;
-    if (progress.batch === this.batches) [progress.epoch, progress.batch] = [epoch + 1, 0];
-    return { step: progress.steps, epoch, batch, batches: this.batches, loss: loss.value, gradientNorm, learningRate };
+    return { ...loss, carried };
   }
 
   #learningRate(): number {
-    const { learningRate } = this.#options;
-    if (learningRate === undefined) return this.#optimizer.learningRate;
-    return expectNumber("learningRate", learningRate(this.progress.steps), 0);
+    const { learningRate, schedule } = this.#options;
+    if (learningRate !== undefined) return expectNumber("learningRate", learningRate(this.progress.steps), 0);
+    return schedule === undefined ? this.#optimizer.learningRate : this.#scheduled(this.#optimizer.learningRate);
+  }
+
+  #scheduled(base: number): number {
+    const { steps, plateau } = this.progress;
+    return this.#options.schedule?.rate(base, steps, this.batches, plateau) ?? base;
+  }
+
+  #rateOf({ learningRate }: Region, rate: number): number {
+    return learningRate === undefined ? rate : this.#scheduled(learningRate);
+  }
+
+  /** Adds the gradients of the L1 penalties. */
+  #penalize(): void {
+    const { core, values, gradients } = this.#engine;
+    for (const { l1, offset, size } of this.#regions) {
+      if (l1 > 0) core.functions.addSign(gradients + offset * 4, values + offset * 4, l1, size);
+    }
+  }
+
+  /** Takes the parameters after a step into their mean; `ended`: the epoch that ended with it, if one did. */
+  #average(ended: number | undefined): void {
+    if (!this.#averaging) return;
+    const weight = averagingWeight(this.#averaging, this.progress.averaged, ended);
+    if (weight === undefined) return;
+    const { core, values, blockSize } = this.#engine;
+    core.functions.average(this.#state.last, values, weight, blockSize);
+    this.progress.averaged++;
+  }
+
+  #expectObserved(): void {
+    const { epoch, plateau } = this.progress;
+    if (!this.#options.schedule?.needsLoss() || plateau.observed >= epoch) return;
+    throw new Error(
+      `reduceOnPlateau() needs the loss of epoch ${epoch - 1}: call trainer.observe(loss) after each epoch, or use fit`,
+    );
   }
 
   #beginEpoch(): void {
@@ -184,24 +287,6 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     [progress.sum, progress.weight] = [0, 0];
     if (this.#shuffle) progress.order = this.#engine.permutation(progress.order.length);
   }
-}
-
-function checkOptions(options: TrainOptions): TrainOptions {
-  const { epochs, batchSize, shuffle, clipNorm, clipValue, truncate, learningRate, resume } = options;
-  if (epochs !== undefined && epochs !== Infinity) expectInteger("epochs", epochs, 0);
-  if (batchSize !== undefined) expectInteger("batchSize", batchSize, 1);
-  if (shuffle !== undefined) expectBoolean("shuffle", shuffle);
-  if (clipNorm !== undefined) expectPositive("clipNorm", clipNorm);
-  if (clipValue !== undefined) expectPositive("clipValue", clipValue);
-  if (truncate !== undefined) expectInteger("truncate", truncate, 1);
-  expectType(
-    learningRate === undefined || typeof learningRate === "function",
-    "learningRate",
-    "a function",
-    learningRate,
-  );
-  expectType(resume === undefined || resume instanceof Uint8Array, "resume", "a Uint8Array", resume);
-  return { ...options };
 }
 
 /** Indices are copied: changed by the caller between two steps, they would point anywhere. */
@@ -214,31 +299,4 @@ export function withOwnIndices({ loss, inputs, targets, weights }: Dataset): Dat
 /** Each value as JSON; "null" for one that is left out. */
 function asTexts(values: Readonly<Record<string, unknown>>): Setup {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value ?? null)]));
-}
-
-/** Clips and returns the norm from before. @throws NumericError that names the first parameter that is not finite */
-export function clipGradients(
-  { core, gradients, blockSize, parameters }: Engine,
-  { clipNorm, clipValue }: { readonly clipNorm?: number; readonly clipValue?: number },
-  steps: number,
-): number {
-  const { sumSquares, clampArray, scale, firstNotFinite } = core.functions;
-  const norm = Math.sqrt(sumSquares(gradients, blockSize));
-  if (!Number.isFinite(norm)) {
-    const at = parameters.find(({ gradient, size }) => firstNotFinite(gradient, size) >= 0)?.name ?? "";
-    throw notFinite(`the gradient of "${at}"`, at, steps);
-  }
-  if (clipValue !== undefined) clampArray(gradients, clipValue, blockSize);
-  if (clipNorm !== undefined) {
-    // PyTorch's clip_grad_norm_
-    const now = clipValue === undefined ? norm : Math.sqrt(sumSquares(gradients, blockSize));
-    const factor = clipNorm / (now + 1e-6);
-    if (factor < 1) scale(gradients, factor, blockSize);
-  }
-  return norm;
-}
-
-function notFinite(what: string, at: string, steps: number): NumericError {
-  const cure = "the step is not applied; use a lower learning rate, clipNorm, or scaled inputs";
-  return new NumericError(`${what} is not finite at step ${steps + 1}: ${cure}`, steps, at);
 }

@@ -14,6 +14,7 @@ import {
   type LayerDescription,
   lstm,
   Network,
+  sgd,
   type RecurrentOptions,
   repeat,
   tensor,
@@ -415,7 +416,7 @@ describe("gradients add up", () => {
     net.zeroGrad();
     expect(new Set(gradients())).toEqual(new Set([0]));
     run(0);
-    net.step({ type: "sgd", learningRate: 0, weightDecay: 0, momentum: 0, dampening: 0, nesterov: false });
+    net.step(sgd({ learningRate: 0 }));
     expect(gradients()).toEqual(alone[0]);
   });
 

@@ -19,7 +19,6 @@ describe("PyTorch's vectors, to 1e-5 (weights after training: 1e-4) relative and
   test("what is skipped, and why", () => {
     expect(countSkipped(outcomes)).toEqual({
       op: { attention_additive: 1, attention_dot: 1 },
-      training: { adadelta: 1, nadam: 1, radam: 1 },
       crf: { "unknown kind": 3 },
     });
   });
@@ -97,6 +96,7 @@ describe.each(representatives)("%s with one number changed fails", (id) => {
 test.each([
   ["loss of a cell", "lstmcell-I3H5B3-nobias", { loss: 4.3455 }, "loss: got 4.3453"],
   ["text of a character model", "charlm-rnn", { greedy_from_f: "reat this" }, "greedy_from_f[7]: got "],
+  ["rates of a schedule", "train-lstm-sched-step", { lrs: Array<number>(20).fill(0.1) }, "lrs[15]: got 0.0125"],
 ])("%s in the manifest changed fails", (_, id, line, reason) => {
   const outcome = outcomeOf(id, { line });
   expect(summaryOf(outcome)).toContain(`failed: ${reason}`);
@@ -119,7 +119,11 @@ test.each([
   ["train-gru-adam-clip0.25", { config: { optimizer: "lion" } }, "lion"],
   ["train-gru-adam-clip0.25", { config: { options: { lr: 0.01, maximize: true } } }, "option maximize of adam"],
   ["train-gru-adam-clip0.25", { config: { loss: "mse" } }, 'loss "mse"'],
-  ["train-lstm-sched-step", { line: { lrs: undefined } }, "schedule without lrs"],
+  [
+    "train-lstm-sched-step",
+    { config: { schedule: "cyclic" }, line: { lrs: undefined } },
+    "schedule cyclic without lrs",
+  ],
   ["charlm-rnn", { config: { layout: "backwards" } }, 'layout "backwards"'],
   ["charlm-rnn", { line: { kind: "wordlm" } }, "unknown kind"],
   ["act-mish", { line: { tensors: ["input", "output", "R_output", "grad.input", "grad.slope"] } }, "tensor grad.slope"],

@@ -16,6 +16,7 @@ import {
   meanSquaredError,
   Network,
   sgd,
+  stepDecay,
   type FitOptions,
   type TrainingData,
 } from "../bindings/index.ts";
@@ -139,17 +140,74 @@ describe("a run of fit", () => {
   });
 });
 
-test("an optimizer of another kind in between: the checkpoint goes on as the run itself does", () => {
+describe("others at work on the same network in between", () => {
   const make = () => new Network({ input: { features: 2 }, layers: [gru(3), dense(2)] });
   const data = { inputs: numbers([6, 3, 2]), targets: numbers([6, 3, 2], 2) };
-  const options = { loss: meanSquaredError(), optimizer: adam(), epochs: 4, batchSize: 3 };
-  const [net, other] = [make(), make()];
-  const trainer = net.train(data, options);
-  for (let step = 0; step < 3; step++) trainer.next();
-  net.step(sgd({ momentum: 0.9, learningRate: 0.01 }));
-  const resumed = other.train(data, { ...options, resume: trainer.checkpoint() });
-  expect([...resumed]).toEqual([...trainer]);
-  expect(stateOf(other)).toBe(stateOf(net));
+  const options = { loss: meanSquaredError(), optimizer: adam(), epochs: 4, batchSize: 3, shuffle: false };
+  const still = sgd({ momentum: 0.9, learningRate: 0 });
+
+  test("an optimizer of another kind: the run goes on as if alone, and so does its checkpoint", () => {
+    const [alone, net, other] = [make(), make(), make()];
+    const reports = [...alone.train(data, options)];
+    const trainer = net.train(data, options);
+    for (let step = 0; step < 3; step++) trainer.next();
+    net.step(still);
+    const resumed = other.train(data, { ...options, resume: trainer.checkpoint() });
+    expect([...resumed]).toEqual(reports.slice(3));
+    expect([...trainer]).toEqual(reports.slice(3));
+    expect(stateOf(other)).toBe(stateOf(alone));
+    expect(stateOf(net)).toBe(stateOf(alone));
+  });
+
+  test("the optimizer of net.step: it goes on as if alone", () => {
+    const run = (between: (net: Network) => void) => {
+      const net = make();
+      for (let step = 0; step < 4; step++) {
+        net.forward(data.inputs, { training: true });
+        net.loss(meanSquaredError(), data.targets);
+        net.zeroGrad();
+        net.backward();
+        net.step(adam());
+        between(net);
+      }
+      return stateOf(net);
+    };
+    const alone = run(() => undefined);
+    expect(run((net) => net.train(data, { ...options, optimizer: still }).next())).toBe(alone);
+    expect(run((net) => net.train(data, { ...options, optimizer: adam({ amsgrad: true, learningRate: 0 }) }))).toBe(
+      alone,
+    );
+  });
+
+  test("two trainers in turns, one of which learns nothing, however many slots each needs", () => {
+    const alone = make();
+    for (const _ of alone.train(data, { ...options, averaging: { decay: 0.5 } }));
+    for (const optimizer of [still, adam({ learningRate: 0, amsgrad: true }), sgd({ learningRate: 0 })]) {
+      const net = make();
+      const trainer = net.train(data, { ...options, averaging: { decay: 0.5 } });
+      const idle = net.train(data, { ...options, optimizer });
+      while (!trainer.next().done) idle.next();
+      expect(stateOf(net)).toBe(stateOf(alone));
+    }
+  });
+
+  test("two calls of fit at a time: each keeps the memory of its own optimizer", async () => {
+    const [alone, both] = [make(), make()];
+    await alone.fit(data, { ...options, yieldEvery: 1 });
+    await Promise.all([
+      both.fit(data, { ...options, yieldEvery: 1 }),
+      both.fit(data, { ...options, optimizer: still, yieldEvery: 1 }),
+    ]);
+    expect(stateOf(both)).toBe(stateOf(alone));
+  });
+
+  test("a second run begins anew, with nothing of the first one's optimizer", () => {
+    const [twice, once] = [make(), make()];
+    for (const _ of twice.train(data, options));
+    once.parameters.forEach((parameter, k) => parameter.set(twice.parameters[k]!.value));
+    expect([...twice.train(data, options)]).toEqual([...once.train(data, options)]);
+    expect(bitsOf(parametersOf(twice))).toBe(bitsOf(parametersOf(once)));
+  });
 });
 
 describe("checkpoints that do not fit", () => {
@@ -201,6 +259,15 @@ describe("checkpoints that do not fit", () => {
     ["steps as a text", position({ steps: "4" }), "malformed", /"position"/],
     ["no number of steps of the optimizer", position({ optimizerSteps: undefined }), "malformed", /"position"/],
     ["a sum that is null", position({ sum: null }), "malformed", /"position"/],
+    ["a mean of half a step", position({ averaged: 0.5 }), "malformed", /"position"/],
+    ["no plateau", position({ plateau: undefined }), "malformed", /"position"/],
+    ["a plateau without counts", position({ plateau: { observed: 1 } }), "malformed", /"position"/],
+    [
+      "a plateau whose best is a text",
+      position({ plateau: { observed: 1, waited: 0, cooldown: 0, reductions: 0, best: "1" } }),
+      "malformed",
+      /"position"/,
+    ],
     ["no setup", position({ setup: undefined }), "malformed", /"position"/],
     ["a setup that is a text", position({ setup: "x" }), "malformed", /"position"/],
     [
@@ -281,6 +348,11 @@ describe("checkpoints that do not fit", () => {
     ["cut in time", make(), data, { truncate: 2, shuffle: true }, /another "truncate", "null", than "2"/],
     ["another clipNorm", make(), data, { clipNorm: 2 }, /another "clipNorm"/],
     ["clipValue too", make(), data, { clipValue: 2 }, /another "clipValue"/],
+    ["accumulated", make(), data, { accumulate: 2 }, /another "accumulate", "1", than "2"|"position"/],
+    ["with an L1 penalty", make(), data, { l1: 0.1 }, /another "l1", "0", than "0.1"/],
+    ["with a schedule", make(), data, { schedule: stepDecay({ epochs: 2 }) }, /another "schedule", "null", than/],
+    ["with a mean", make(), data, { averaging: { decay: 0.9 } }, /another "averaging", "null", than/],
+    ["with a group", make(), data, { groups: [{ match: "lstm", frozen: true }] }, /another "groups", "null", than/],
   ];
   test.each(others)("%s is a mismatch", (_, net, data, change, text) => {
     const before = stateOf(net);

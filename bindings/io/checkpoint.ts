@@ -1,6 +1,8 @@
 import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
-import { slotCount, type Optimizer, type OptimizerState } from "../optimizer.ts";
+import type { Optimizer } from "../optimizers/optimizer.ts";
+import type { OptimizerState } from "../optimizers/state.ts";
+import type { PlateauState } from "../schedules/schedule.ts";
 import { show } from "../validate.ts";
 import { isObject } from "./json.ts";
 import {
@@ -30,6 +32,10 @@ export interface Progress {
   order: Int32Array;
   /** States at the end of the last batch. */
   readonly carried: Float32Array;
+  /** Of how many the mean of the parameters is, with `averaging`. */
+  averaged: number;
+  /** What a schedule by reduceOnPlateau has seen. */
+  plateau: PlateauState;
   /** What `fit` keeps from epoch to epoch. */
   fit: FitProgress;
 }
@@ -52,12 +58,13 @@ export type Setup = Readonly<Record<string, string>>;
 
 /** What a checkpoint keeps as JSON. */
 type Position = Pick<Progress, (typeof numbers)[number]> & {
+  readonly plateau: PlateauState;
   readonly fit: Omit<FitProgress, "best">;
   readonly setup: Setup;
   readonly optimizerSteps: number;
 };
 
-const numbers = ["epoch", "batch", "steps", "sum", "weight"] as const;
+const numbers = ["epoch", "batch", "steps", "sum", "weight", "averaged"] as const;
 
 /** A run as a file: the network, and everything else that its continuation depends on. */
 export function writeCheckpoint(
@@ -73,7 +80,7 @@ export function writeCheckpoint(
     ["random", { dtype: "U8", shape: [64], bytes: engine.randomState.slice() }],
     ["order", { dtype: "I32", shape: [order.length], bytes: new Uint8Array(order.slice().buffer) }],
     ["carried", floatTensor(carried)],
-    ...Array.from({ length: state.count }, (_, k): [string, RawTensor] => [`slot${k}`, floatTensor(state.slot(k))]),
+    ...state.slots.map((slot, k): [string, RawTensor] => [`slot${k}`, floatTensor(slot)]),
     ...(best ? [["best", floatTensor(best)] as [string, RawTensor]] : []),
   ];
   const all: Position = { ...position, fit: fitPosition, setup, optimizerSteps: state.steps };
@@ -98,7 +105,7 @@ export interface Checkpoint {
 export function readCheckpoint(
   bytes: Uint8Array,
   engine: Engine,
-  optimizer: Optimizer,
+  slots: number,
   setup: Setup,
   progress: Progress,
   batches: number,
@@ -114,7 +121,7 @@ export function readCheckpoint(
     order: readOrder(file, progress.order.length),
     carried: floats("carried", progress.carried.length),
     random: expectTensor(file, "random", "U8", 64).bytes,
-    slots: Array.from({ length: slotCount(optimizer) }, (_, k) => floats(`slot${k}`, blockSize)),
+    slots: Array.from({ length: slots }, (_, k) => floats(`slot${k}`, blockSize)),
     best: file.tensors.has(`${RESERVED}best`) ? floats("best", saved.length) : undefined,
   };
 }
@@ -141,11 +148,21 @@ function readPosition(text: string): Position | undefined {
     return undefined;
   }
   if (!isObject(value) || !isObject(value.setup) || !isFit(value.fit)) return undefined;
-  const count = (key: string) => Number.isSafeInteger(value[key]) && Number(value[key]) >= 0;
   const sound =
-    ["epoch", "batch", "steps", "optimizerSteps"].every(count) &&
-    ["sum", "weight"].every((key) => Number.isFinite(value[key]));
+    ["epoch", "batch", "steps", "optimizerSteps", "averaged"].every((key) => isCount(value, key)) &&
+    ["sum", "weight"].every((key) => Number.isFinite(value[key])) &&
+    isPlateau(value.plateau);
   return sound ? (value as Position) : undefined;
+}
+
+function isCount(value: Readonly<Record<string, unknown>>, key: string): boolean {
+  return Number.isSafeInteger(value[key]) && Number(value[key]) >= 0;
+}
+
+function isPlateau(value: unknown): value is PlateauState {
+  if (!isObject(value)) return false;
+  const isBest = value.best === undefined || Number.isFinite(value.best);
+  return isBest && ["observed", "waited", "cooldown", "reductions"].every((key) => isCount(value, key));
 }
 
 function isFit(value: unknown): value is Position["fit"] {
@@ -187,13 +204,12 @@ export function restoreCheckpoint(
   optimizer: Optimizer,
   progress: Progress,
 ): void {
-  state.use(optimizer);
+  state.restore(optimizer, position.optimizerSteps, slots);
   fillParameters(engine, file);
-  slots.forEach((slot, k) => state.slot(k).set(slot));
-  state.steps = position.optimizerSteps;
   engine.randomState.set(random);
   for (const key of numbers) progress[key] = position[key];
   progress.order = order;
   progress.carried.set(carried);
+  progress.plateau = position.plateau;
   progress.fit = { ...position.fit, ...(best && { best }) };
 }

@@ -4,6 +4,7 @@ import {
   adam,
   adamw,
   batchNorm,
+  cosineAnnealing,
   crossEntropy,
   dense,
   dropout,
@@ -12,9 +13,13 @@ import {
   gru,
   jordan,
   languageModelData,
+  linearWarmup,
   lstm,
   meanSquaredError,
+  nadam,
   Network,
+  radam,
+  reduceOnPlateau,
   rmsprop,
   sgd,
   tdnn,
@@ -119,6 +124,32 @@ export const runs: Readonly<Record<string, Run>> = {
     options: { loss: meanSquaredError(), optimizer: sgd(), epochs: 3, batchSize: 2, shuffle: false },
     by: "fit",
   },
+  "accumulated, a warm-up, groups, a moving average": {
+    make: (seed) => new Network({ ...words, seed }),
+    data: languageModelData(indices([300], 11).data, { batch: 5 }),
+    options: {
+      ...{ loss: crossEntropy(), optimizer: nadam(), epochs: 3, batchSize: 2, truncate: 7, accumulate: 4, l1: 1e-4 },
+      schedule: linearWarmup({ steps: 5, next: cosineAnnealing({ epochs: 1, minimum: 1e-4, warmRestarts: true }) }),
+      groups: [
+        { match: "embedding", frozen: true },
+        { match: /bias/, weightDecay: 0.1, learningRate: 0.01 },
+      ],
+      averaging: { decay: 0.9 },
+    },
+    by: "train",
+  },
+  "fit that reduces the rate on a plateau, validates with a mean from an epoch on, and stops early": {
+    make: (seed) => new Network({ ...series, seed }),
+    data: { inputs: numbers([8, 5, 3]), targets: numbers([8, 5, 2], 2) },
+    options: {
+      ...{ loss: meanSquaredError(), optimizer: radam({ learningRate: 0.1 }), epochs: 14, batchSize: 4 },
+      schedule: reduceOnPlateau({ patience: 0, factor: 0.5 }),
+      averaging: { from: 2 },
+      validation: { inputs: numbers([6, 5, 3], 60), targets: numbers([6, 5, 2], 61) },
+      earlyStopping: { patience: 6 },
+    },
+    by: "fit",
+  },
 };
 
 /** What a run ends with, as text: parameters, buffers, the generator, and the history of fit. */
@@ -145,6 +176,7 @@ export async function finish(
     const trainer = net.train(data, trainOptions);
     for (const { step } of trainer) onStep(trainer, step);
     history = trainer.epochLoss;
+    if (trainer.hasAverage) trainer.useAverage();
   }
   const buffers = bitsOf(Float32Array.from(net.buffers.flatMap(({ value }) => [...value])));
   return { parameters: bitsOf(parametersOf(net)), buffers, random: bitsOf(net.randomState), history };
