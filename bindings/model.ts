@@ -9,6 +9,7 @@ import { Parameter } from "./parameter.ts";
 import { Stream } from "./stream.ts";
 import { sizeOf, tensor, type Tensor } from "./tensor.ts";
 import { expectInteger, expectOptions, expectRange, expectType } from "./validate.ts";
+import { whole } from "./whole.ts";
 
 export interface RunOptions {
   /** Initial states, flat as `Network.states` lists them. Default zeros, or what `learnInitialState` has learnt. */
@@ -170,8 +171,9 @@ export class Model {
     const { batch = 1 } = options;
     for (const layer of this.config.layers) {
       if (layer.type === "repeat") throw new TypeError("stream: repeat() makes many steps of one");
-      const backwards = "bidirectional" in layer && layer.bidirectional;
-      if (backwards) throw new TypeError("stream: a bidirectional layer needs the end first: use forward()");
+      if (!("bidirectional" in layer)) continue;
+      if (layer.bidirectional) throw new TypeError("stream: a bidirectional layer needs the end first: use forward()");
+      if (whole && layer.reverse) throw new TypeError("stream: a reverse layer needs the end first: use forward()");
     }
     return new Stream(this.#engine, expectInteger("batch", batch, 1));
   }
