@@ -7,6 +7,7 @@ import esbuild from "rollup-plugin-esbuild";
 const root = import.meta.dirname;
 const library = join(root, "bindings/index.ts");
 const runOnly = join(root, "bindings/run.ts");
+const onnx = join(root, "bindings/onnx.ts");
 const coreModule = join(root, "bindings/core/module.ts");
 /** What `unrolled/run` has in another form, NAME.run.ts in place of NAME.ts. */
 const inPlace = ["initializer", "layers/index", "whole"];
@@ -57,19 +58,20 @@ const executable = {
 };
 
 /**
- * The command reaches the library through its public entry; anything past it would be in the package twice.
- * @type {Plugin}
+ * What stands beside the library reaches it through its public entry; anything past it would be in the package twice.
+ * @param {RegExp} own sources that are its own, or small and without a state
+ * @returns {Plugin}
  */
-const publicOnly = {
+const publicOnly = (own) => ({
   name: "public-only",
   load(id) {
     const path = relative(root, id);
-    if (path.startsWith("bindings/") && !path.startsWith("bindings/cli/")) {
-      this.warn(`${path} is bundled a second time: let the command import it from bindings/index.ts`);
+    if (path.startsWith("bindings/") && !own.test(path)) {
+      this.warn(`${path} is bundled a second time: import it from bindings/index.ts`);
     }
     return null;
   },
-};
+});
 
 /**
  * Writes the licences of the packages bundled into a file next to it.
@@ -208,17 +210,39 @@ function entry(input, name, core, suffix) {
   ];
 }
 
+/**
+ * `unrolled/onnx` beside one form of the library, whose classes it shares.
+ * @param {string} name
+ * @param {string} beside
+ * @returns {import("rollup").RollupOptions}
+ */
+const onnxEntry = (name, beside) => ({
+  input: onnx,
+  output: { file: `dist/${name}.js`, format: "es", sourcemap: true },
+  plugins: [
+    redirect(library, { id: `./${beside}.js`, external: true }),
+    publicOnly(/^bindings\/(onnx\b|io\/gates|validate|whole)/),
+    nodeResolve(),
+    typescript(),
+    licenses("onnx.licenses.txt"),
+  ],
+  watch,
+});
+
 /** @type {import("rollup").RollupOptions[]} */
 export default [
   ...entry(library, "index", "core", ""),
   ...entry(runOnly, "run", "run", "run."),
+  onnxEntry("onnx", "index"),
+  onnxEntry("onnx.workerd", "workerd"),
+  onnxEntry("onnx.edge-light", "edge-light"),
   {
     input: join(root, "bindings/cli/index.ts"),
     output: { file: "dist/cli.js", format: "es", banner: "#!/usr/bin/env node" },
     external: /^node:/,
     plugins: [
       redirect(library, { id: "./index.js", external: true }),
-      publicOnly,
+      publicOnly(/^bindings\/cli\//),
       executable,
       nodeResolve({ preferBuiltins: true, exportConditions: ["node"] }),
       commonjs(),

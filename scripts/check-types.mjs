@@ -8,6 +8,7 @@ import ts from "typescript";
 
 const app = `
 import { adam, crossEntropy, dense, FormatError, lstm, Network, tensor, type Stream } from "unrolled";
+import { importOnnx } from "unrolled/onnx";
 import { Network as Runner } from "unrolled/run";
 
 const net: Network = new Network({ input: { features: 3 }, layers: [lstm(8), dense(2)], seed: 1 });
@@ -19,6 +20,8 @@ const stream: Stream = net.stream();
 const output: Float32Array = stream.step(new Float32Array(3));
 try {
   Runner.load(net.save()).predict(inputs);
+  const imported: Network = importOnnx(new Uint8Array(0), { outputs: ["y"] });
+  imported.zeroGrad();
 } catch (error) {
   if (error instanceof FormatError) console.log(error.code, history.bestEpoch, norm, output);
 }
@@ -45,6 +48,7 @@ const definitions = [
   ["stream.step|(", "stream.ts", "|step("],
   ["Runner.load|(", "model.ts", "static |load("],
   [".predict|(", "model.ts", "|predict("],
+  ["= importOnnx|(", "onnx/import.ts", "export function |importOnnx("],
   ["instanceof FormatError|)", "errors.ts", "export class |FormatError extends Error {"],
   ["history.bestEpoch|", "fit.ts", "readonly |bestEpoch: number;"],
 ];

@@ -15,9 +15,14 @@ const sources = filesOf(join(root, "bindings")).filter((file) => !file.startsWit
 
 const files = [
   ...["CHANGELOG.md", "LICENSE", "README.md", "package.json", "dist/cli.js", "dist/cli.licenses.txt"],
-  ...["index", "run"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`, `dist/${name}.licenses.txt`]),
+  ...["index", "run", "onnx"].flatMap((name) => [
+    `dist/${name}.js`,
+    `dist/${name}.js.map`,
+    `dist/${name}.licenses.txt`,
+  ]),
   ...["workerd", "edge-light"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
   ...["run.workerd", "run.edge-light"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
+  ...["onnx.workerd", "onnx.edge-light"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
   ...["dist/core.wasm", "dist/run.wasm"],
   ...typed.flatMap((name) => [`dist/types/${name}`, `dist/types/${name}.map`]),
   ...sources.map((name) => `bindings/${name}`),
@@ -26,6 +31,7 @@ const files = [
 const program = `
 import assert from "node:assert/strict";
 import { Network, lstm, dense } from "unrolled";
+import { exportOnnx, importOnnx } from "unrolled/onnx";
 import * as small from "unrolled/run";
 
 const net = new Network({ input: { features: 3 }, layers: [lstm(8), dense(2)], seed: 1 });
@@ -35,6 +41,9 @@ const bytes = net.save();
 const copy = Network.load(bytes);
 assert.deepEqual([...copy.parameters].map((p) => p.name), [...net.parameters].map((p) => p.name));
 assert.deepEqual(copy.save(), bytes);
+const back = importOnnx(exportOnnx(net));
+assert(back instanceof Network);
+assert.deepEqual(back.parameterVector, net.parameterVector);
 assert.deepEqual(small.Network.load(bytes).parameterVector, net.parameterVector);
 console.log("packed, installed and used: 6 parameters, " + bytes.length + " bytes saved and loaded");
 `;
