@@ -76,7 +76,7 @@ function layerOf({ cell, H, directions, resetBefore, bias, peepholes, coupled, .
     ...{ name: "", bias, activations: of, ...(gateClip !== undefined && { gateClip }) },
     ...(directions.length === 2 ? { bidirectional: true } : directions[0] === "reverse" && { reverse: true }),
   } as const;
-  if (cell === "elman") return elman(H, options as object);
+  if (cell === "elman") return elman(H, options);
   if (cell === "gru") return gru(H, { ...(options as GruOptions), reset: resetBefore ? "before" : "after" });
   return lstm(H, { ...options, ...(peepholes && { peepholes }), ...(coupled && { coupled }) });
 }

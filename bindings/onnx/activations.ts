@@ -1,27 +1,28 @@
 /** ONNX's activations and ours. */
 
 import type { GateActivation } from "../index.ts";
+import { show } from "../validate.ts";
 import type { Node } from "./graph.ts";
 
-/** The parameters that an activation takes, by default as the operator of its name has them. */
+/** The parameters that an activation takes; "none" where one must be given, else the default. */
 interface Form {
-  readonly alpha?: number;
-  readonly beta?: number;
+  readonly alpha?: number | "none";
+  readonly beta?: number | "none";
   readonly make: (alpha: number, beta: number) => GateActivation;
 }
 
 /**
- * The eleven names of RNN, GRU and LSTM. The operators give the defaults (https://onnx.ai/onnx/operators/); Affine and ScaledTanh
- * have none any more, and get those by which onnxruntime runs them.
+ * The eleven names of RNN, GRU and LSTM. The defaults are those of the operators of these names (https://onnx.ai/onnx/operators/), as
+ * the format says; Affine and ScaledTanh are no operators any more, and have none.
  */
 const recurrentForms: Readonly<Record<string, Form>> = {
   relu: { make: () => "relu" },
   tanh: { make: () => "tanh" },
   sigmoid: { make: () => "sigmoid" },
-  affine: { alpha: 1, beta: 0, make: (alpha, beta) => ({ type: "affine", alpha, beta }) },
+  affine: { alpha: "none", beta: "none", make: (alpha, beta) => ({ type: "affine", alpha, beta }) },
   leakyrelu: { alpha: 0.01, make: (alpha) => ({ type: "leakyRelu", alpha }) },
   thresholdedrelu: { alpha: 1, make: (alpha) => ({ type: "thresholdedRelu", alpha }) },
-  scaledtanh: { alpha: 1, beta: 1, make: (alpha, beta) => ({ type: "scaledTanh", alpha, beta }) },
+  scaledtanh: { alpha: "none", beta: "none", make: (alpha, beta) => ({ type: "scaledTanh", alpha, beta }) },
   hardsigmoid: { alpha: 0.2, beta: 0.5, make: (alpha, beta) => ({ type: "hardSigmoid", alpha, beta }) },
   elu: { alpha: 1, make: (alpha) => ({ type: "elu", alpha }) },
   softsign: { make: () => "softsign" },
@@ -47,10 +48,13 @@ export function recurrentActivations(node: Node, defaults: readonly string[], di
   const activations = names.map((name) => {
     const key = name.toLowerCase();
     if (!Object.hasOwn(recurrentForms, key))
-      return node.refuse(`has the activation "${name}", which ONNX does not know`);
+      return node.refuse(`has the activation ${show(name)}, which ONNX does not know`);
     const form = recurrentForms[key]!;
-    const alpha = form.alpha === undefined ? 0 : (alphas.shift() ?? form.alpha);
-    const beta = form.beta === undefined ? 0 : (betas.shift() ?? form.beta);
+    const take = (key: "alpha" | "beta", given: number[]): number => {
+      const value = form[key] === undefined ? 0 : (given.shift() ?? form[key]);
+      return value === "none" ? node.refuse(`has no ${key} for ${name}, for which ONNX has no default`) : value;
+    };
+    const [alpha, beta] = [take("alpha", alphas), take("beta", betas)];
     if (!Number.isFinite(alpha) || !Number.isFinite(beta))
       node.damaged("has an activation_alpha or activation_beta that is not finite");
     return form.make(alpha, beta);

@@ -21,10 +21,11 @@ import {
   type LayerDescription,
   type LstmOptions,
 } from "../index.ts";
+import { show } from "../validate.ts";
 import { isKnown, sameDim, type Dim } from "./dim.ts";
 import type { Node } from "./graph.ts";
 import { layerNamesOf, parameterName } from "./names.ts";
-import { sameGroup, simplify, viewOf, type Group, type Piece, type Source, type View } from "./view.ts";
+import { sameGroup, simplify, transpose, viewOf, type Group, type Piece, type Source, type View } from "./view.ts";
 
 type Values = Map<string, Float32Array>;
 
@@ -62,7 +63,7 @@ interface Match extends Taken {
   readonly last: boolean;
 }
 
-const SECOND_PATH = "joins a second path: a network is one path of layers, each after the other";
+export const SECOND_PATH = "joins a second path: a network is one path of layers, each after the other";
 
 export class Chain {
   readonly drafts: Draft[] = [];
@@ -94,7 +95,7 @@ export class Chain {
   /** Takes a view of integers as the tokens of an embedding. */
   takeTokens(view: View, tokens: number, node: Node): readonly Group[] {
     if (view.source.kind !== "input" || this.input) node.refuse(SECOND_PATH);
-    if (!view.source.integer) node.refuse(`needs integers, and the input "${view.source.name}" is of floats`);
+    if (!view.source.integer) node.refuse(`needs integers, and the input ${show(view.source.name)} is of floats`);
     this.tokens = tokens;
     return this.#freeze(view, view.groups, []);
   }
@@ -104,7 +105,7 @@ export class Chain {
    * last().
    */
   finish(views: readonly View[]): readonly View[] {
-    const draft = this.drafts.at(-1);
+    const draft = this.drafts[this.drafts.length - 1];
     const state = draft && "final" in draft ? draft.final.h : undefined;
     const ofTop = views.filter(({ source }) => source === this.top);
     const wanted =
@@ -134,10 +135,10 @@ export class Chain {
 
   #matchInput(view: View): Match | string {
     if (this.input) return SECOND_PATH;
-    if (view.source.integer) return `needs floats, and the input "${view.source.name}" is of integers`;
+    if (view.source.integer) return `needs floats, and the input ${show(view.source.name)} is of integers`;
     const features = sizeOfPieces(view.groups.at(-1)!);
     if (!isKnown(features) || features < 1) {
-      return `needs to know the number of features: the last axis of "${view.source.name}" is open`;
+      return `needs to know the number of features: the last axis of ${show(view.source.name)} is open`;
     }
     return { leading: view.groups.slice(0, -1), features, last: false };
   }
@@ -181,9 +182,8 @@ export class Chain {
     const start = view.starts[axis!]!;
     const T = this.rows[axis!]!;
     // A dense layer mixes the directions, and what comes after it has one end again.
-    const draft = this.drafts
-      .filter(({ type }) => type === "dense" || type === "embedding" || isRecurrent(type))
-      .at(-1);
+    const mixing = this.drafts.filter(({ type }) => type === "dense" || type === "embedding" || isRecurrent(type));
+    const draft = mixing[mixing.length - 1];
     const reverse = draft && "directions" in draft && draft.options.reverse === true;
     const isLast = reverse ? start === 0 : start === -1 || (isKnown(T) && start === T - 1);
     if (missing.length > 1 || axis !== this.time || !isLast)
@@ -196,7 +196,7 @@ export class Chain {
 
   /** The state of the last layer is what last() gives of its output. */
   #matchState(view: View): Match | string {
-    const draft = this.drafts.at(-1);
+    const draft = this.drafts[this.drafts.length - 1];
     if (!draft || !("final" in draft) || view.source !== draft.final.h) return SECOND_PATH;
     const { sizes } = view.source;
     const D = draft.directions;
@@ -246,10 +246,15 @@ export class Chain {
    */
   apply(view: View, node: Node, draft: (features: number) => Draft, change?: (last: Draft) => boolean): View {
     if (view.source !== this.top) {
-      const taken = this.take(view, node);
-      return this.append(draft(taken.features), node, taken, taken.features);
+      // The features need not stand last, as the layer leaves all where it is.
+      const rank = view.groups.length;
+      const turns = view.groups.map((_, axis) => [...range(0, axis), ...range(axis + 1, rank), axis]);
+      const turn = turns.find((order) => typeof this.#match(transpose(view, order)) === "object") ?? range(0, rank);
+      const taken = this.take(transpose(view, turn), node);
+      const given = this.append(draft(taken.features), node, taken, taken.features);
+      return transpose(given, invert(turn));
     }
-    const last = this.drafts.at(-1)!;
+    const last = this.drafts[this.drafts.length - 1]!;
     const features = this.top.sizes.at(-1) as number;
     if (!change?.(last)) this.drafts.push(draft(features));
     // What was is not what is: whoever still has it is refused.
@@ -288,6 +293,11 @@ export class Chain {
     return network;
   }
 }
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, k) => from + k);
+
+/** The order that takes an order back. */
+const invert = (order: readonly number[]): number[] => order.map((_, axis) => order.indexOf(axis));
 
 function isRecurrent(type: string): boolean {
   return type === "elman" || type === "gru" || type === "lstm";

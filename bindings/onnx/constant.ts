@@ -1,6 +1,7 @@
 /** Numbers that stand in the file, or follow from sizes alone. */
 
 import { FormatError } from "../index.ts";
+import { show } from "../validate.ts";
 import { isKnown, productOf, type Dim } from "./dim.ts";
 import { TYPE, type TensorProto } from "./proto.ts";
 import { stridesOf } from "./view.ts";
@@ -64,7 +65,7 @@ export class FloatData {
       this.#budget.take(this.#values.byteLength);
       const wrong = this.#values.find((x) => !Number.isFinite(x));
       if (wrong !== undefined) {
-        throw new FormatError("malformed", `onnx: tensor "${this.name}" expected finite numbers, got ${wrong}`);
+        throw new FormatError("malformed", `onnx: tensor ${show(this.name)} expected finite numbers, got ${wrong}`);
       }
       this.#make = undefined;
     }
@@ -73,7 +74,7 @@ export class FloatData {
 }
 
 const fail = (code: "malformed" | "unsupported" | "truncated", tensor: TensorProto, why: string): never => {
-  throw new FormatError(code, `onnx: tensor "${tensor.name}" ${why}`);
+  throw new FormatError(code, `onnx: tensor ${show(tensor.name)} ${why}`);
 };
 
 /** Bytes of an element, and the field where its numbers stand when they are not raw. */

@@ -165,7 +165,7 @@ class Writer {
   #layerNorm(layer: Extract<LayerDescription, { type: "layerNorm" }>, name: string, flow: Flow): Flow {
     const { affine = true, epsilon = 1e-5 } = layer;
     const numbers = (which: string, otherwise: number) =>
-      affine ? this.#parameter(name, `${which}`).slice() : new Float32Array(flow.features).fill(otherwise);
+      affine ? this.#parameter(name, which).slice() : new Float32Array(flow.features).fill(otherwise);
     const inputs = [
       flow.tensor,
       this.#constant(`${name}.weight`, numbers("weight", 1)),

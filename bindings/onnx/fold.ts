@@ -18,6 +18,9 @@ export function ints(items: readonly (Dim | undefined)[], shape: readonly Dim[] 
 /** A node whose inputs are sizes and arrays. */
 type Fold = (node: Node, budget: Budget) => Value | readonly (Value | undefined)[];
 
+/** Of a graph that goes this way or that. */
+const DEPENDS_ON_DATA = 'depends on the data: fix an input with "constants", or read a part of the graph with "inputs"';
+
 /** Counts axis −1 from the end. */
 export function axisOf(node: Node, axis: number, rank: number): number {
   const found = axis < 0 ? axis + rank : axis;
@@ -367,8 +370,11 @@ function concat(node: Node, budget: Budget): Value {
   const values = node.inputs.map((_, k) => node.input(k));
   const [first] = values;
   if (!first) return node.damaged("has no inputs");
-  const axis = axisOf(node, node.int("axis", 0), sizesOf(node, first).length);
+  const rank = sizesOf(node, first).length;
+  const axis = axisOf(node, node.int("axis", 0), rank);
   if (values.length === 1) return first;
+  if (values.some((value) => sizesOf(node, value).length !== rank))
+    node.damaged("puts together arrays of different rank");
   if (values.every((value) => value.kind === "ints")) return concatInts(node, values);
   if (values.every((value) => value.kind === "floats")) return concatFloats(node, values, axis, budget);
   const parts: View[] = [];
@@ -489,7 +495,7 @@ export function intArithmetic(node: Node, f: (...items: (Dim | undefined)[]) => 
 }
 
 function arithmetic(f: (...items: (Dim | undefined)[]) => Dim | undefined): Fold {
-  return (node) => intArithmetic(node, f) ?? node.refuse("computes with something else than sizes");
+  return (node) => intArithmetic(node, f) ?? node.refuse(DEPENDS_ON_DATA);
 }
 
 const whenKnown = (f: (a: number, b: number) => number) => (a: Dim | undefined, b: Dim | undefined) => {

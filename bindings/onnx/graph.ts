@@ -6,6 +6,7 @@
 import { FormatError, type FormatErrorCode } from "../index.ts";
 import type { Floats, Ints } from "./constant.ts";
 import { ATTRIBUTE, readGraph, type Attribute, type GraphProto, type NodeProto, type TensorProto } from "./proto.ts";
+import { show } from "../validate.ts";
 import type { Joined, View } from "./view.ts";
 
 /** What layer normalisation is made of where the exporter has taken it apart: something of `of` along its last axis. */
@@ -57,9 +58,10 @@ export class Node {
   expectAttributes(known: readonly string[]): void {
     const names = this.#proto.attributes.map(({ name }) => name);
     const stranger = names.find((name) => !known.includes(name));
-    if (stranger !== undefined) this.refuse(`has the attribute "${stranger}"; known are ${known.join(", ") || "none"}`);
+    if (stranger !== undefined)
+      this.refuse(`has the attribute ${show(stranger)}; known are ${known.join(", ") || "none"}`);
     const twice = names.find((name, i) => names.indexOf(name) !== i);
-    if (twice !== undefined) this.damaged(`has the attribute "${twice}" twice`);
+    if (twice !== undefined) this.damaged(`has the attribute ${show(twice)} twice`);
   }
 
   #attribute(name: string, type: keyof typeof ATTRIBUTE): Attribute | undefined {
@@ -129,7 +131,8 @@ export function describe(kind: Value["kind"]): string {
 }
 
 function titleOf({ name, op, outputs }: NodeProto): string {
-  return name === "" ? `node ${op} (gives "${outputs[0] ?? ""}")` : `node "${name}" (${op})`;
+  const kind = show(op).slice(1, -1);
+  return name === "" ? `node ${kind} (gives ${show(outputs[0] ?? "")})` : `node ${show(name)} (${kind})`;
 }
 
 function nodeError(code: FormatErrorCode, proto: NodeProto, why: string): FormatError {
@@ -143,16 +146,16 @@ type Evaluate = (node: Node) => readonly (Value | undefined)[];
 interface Vertex {
   readonly proto: NodeProto;
   state: "new" | "open" | "done";
-  /** How many of its inputs, and then of what its branch gives, are there. */
+  /** How many of its inputs are there. */
   ready: number;
-  /** The branch of an If that is taken. */
-  branch: readonly string[] | undefined;
 }
 
 /** The tensors of a graph, each made when something needs it. */
 export class Graph {
   readonly #values = new Map<string, Value>();
   readonly #makers = new Map<string, Vertex>();
+  /** What the caller says, whatever the graph does. */
+  readonly #given: ReadonlyMap<string, Value>;
   readonly #opset: number;
   readonly #evaluate: Evaluate;
   readonly #readTensor: (tensor: TensorProto) => Value;
@@ -168,11 +171,13 @@ export class Graph {
     this.#evaluate = evaluate;
     this.#readTensor = readTensor;
     for (const [name, value] of given) this.#values.set(name, value);
-    this.#add(graph, given);
+    this.#given = given;
+    this.#add(graph);
   }
 
   /** Tensors and nodes; what the caller has given is not computed. */
-  #add(graph: GraphProto, given: ReadonlyMap<string, Value> = new Map()): void {
+  #add(graph: GraphProto): void {
+    const given = this.#given;
     if (graph.sparse > 0) throw new FormatError("unsupported", "onnx: the graph has sparse tensors: save it without");
     for (const tensor of graph.initializers) {
       if (given.has(tensor.name)) continue;
@@ -180,7 +185,7 @@ export class Graph {
       this.#values.set(tensor.name, this.#readTensor(tensor));
     }
     for (const proto of graph.nodes) {
-      const vertex: Vertex = { proto, state: "new", ready: 0, branch: undefined };
+      const vertex: Vertex = { proto, state: "new", ready: 0 };
       for (const name of proto.outputs) {
         if (name === "" || given.has(name)) continue;
         if (this.#values.has(name) || this.#makers.has(name)) throw twice(name);
@@ -196,20 +201,24 @@ export class Graph {
 
   /** The value of a tensor. @throws FormatError when a node cannot be had, names what is not there, or waits for itself */
   value(name: string): Value {
-    const stack = [this.#maker(name, undefined)];
-    while (stack.length > 0) {
-      const vertex = stack.at(-1);
-      const missing = vertex && this.#missing(vertex);
-      if (missing) {
-        if (missing.state === "open") throw nodeError("malformed", missing.proto, "is part of a cycle");
-        missing.state = "open";
-        stack.push(missing);
+    // An If is run first, and then what it gives.
+    for (let maker = this.#maker(name); maker; maker = this.#maker(name)) this.#runUpTo(maker);
+    return this.#values.get(name)!;
+  }
+
+  #runUpTo(last: Vertex): void {
+    const stack = [last];
+    for (let vertex: Vertex | undefined = last; vertex; vertex = stack[stack.length - 1]) {
+      const missing = this.#missing(vertex);
+      if (!missing) {
+        this.#run(vertex);
+        stack.pop();
         continue;
       }
-      if (vertex) this.#run(vertex);
-      stack.pop();
+      if (missing.state === "open") throw nodeError("malformed", missing.proto, "is part of a cycle");
+      missing.state = "open";
+      stack.push(missing);
     }
-    return this.#values.get(name)!;
   }
 
   /** What must be run before a node, the first of it. */
@@ -217,57 +226,51 @@ export class Graph {
     if (vertex.state === "done") return undefined;
     vertex.state = "open";
     const { inputs } = vertex.proto;
-    for (; vertex.ready < inputs.length + (vertex.branch?.length ?? 0); vertex.ready++) {
-      const { ready } = vertex;
-      const input = ready < inputs.length ? inputs[ready]! : vertex.branch![ready - inputs.length]!;
+    for (; vertex.ready < inputs.length; vertex.ready++) {
+      const input = inputs[vertex.ready]!;
       const maker = input === "" ? undefined : this.#maker(input, vertex.proto);
       if (maker) return maker;
     }
-    if (vertex.proto.op !== "If" || vertex.branch) return undefined;
-    vertex.branch = this.#openBranch(vertex.proto);
-    return this.#missing(vertex);
+    return undefined;
   }
 
   /** The node that still has to give a tensor; undefined when the tensor is there. */
-  #maker(name: string, user: NodeProto | undefined): Vertex | undefined {
+  #maker(name: string, user?: NodeProto): Vertex | undefined {
     if (this.#values.has(name)) return undefined;
     const maker = this.#makers.get(name);
     if (maker?.state === "done") {
-      throw nodeError("unsupported", maker.proto, `gives "${name}", which no network of ours has`);
+      throw nodeError("unsupported", maker.proto, `gives ${show(name)}, which no network here has`);
     }
     if (maker) return maker;
-    const why = `needs "${name}", which nothing gives`;
+    const why = `needs ${show(name)}, which nothing gives`;
     throw user ? nodeError("malformed", user, why) : new FormatError("malformed", `onnx: the graph ${why}`);
   }
 
   #run(vertex: Vertex): void {
-    const { proto, branch } = vertex;
+    const { proto } = vertex;
     if (vertex.state === "done") return;
-    const outputs = branch
-      ? branch.map((name) => this.#values.get(name))
-      : this.#evaluate(
-          new Node(
-            proto,
-            this.#opset,
-            proto.inputs.map((name) => (name === "" ? undefined : this.#values.get(name))),
-          ),
-        );
     vertex.state = "done";
+    const inputs = proto.inputs.map((name) => (name === "" ? undefined : this.#values.get(name)));
+    if (proto.op === "If") {
+      this.#openBranch(proto);
+      return;
+    }
+    const outputs = this.#evaluate(new Node(proto, this.#opset, inputs));
     proto.outputs.forEach((name, i) => {
       const value = outputs[i];
-      if (value && name !== "") this.#values.set(name, value);
+      if (value && name !== "" && !this.#given.has(name)) this.#values.set(name, value);
     });
   }
 
-  /** Takes the nodes of the branch that an If goes into the graph, and returns the names of what they give. */
-  #openBranch(proto: NodeProto): readonly string[] {
+  /** Takes the nodes of the branch that an If goes into the graph: what they give is what the If gives. */
+  #openBranch(proto: NodeProto): void {
     const [condition] = proto.inputs.map((name) => this.#values.get(name));
     const item = condition?.kind === "ints" ? condition.items[0] : undefined;
     if (typeof item !== "number") {
       throw nodeError(
         "unsupported",
         proto,
-        'depends on the data: fix its condition with "constants", or name a part with "inputs"',
+        'depends on the data: fix an input with "constants", or read a part of the graph with "inputs"',
       );
     }
     const which = item === 0 ? "else_branch" : "then_branch";
@@ -278,10 +281,13 @@ export class Graph {
     if (graph.outputs.length !== proto.outputs.length) {
       throw nodeError("malformed", proto, `expected ${proto.outputs.length} outputs of its ${which}`);
     }
-    return graph.outputs.map(({ name }) => name);
+    proto.outputs.forEach((name, i) => {
+      const alias = { ...proto, op: "Identity", inputs: [graph.outputs[i]!.name], outputs: [name], attributes: [] };
+      if (name !== "" && !this.#given.has(name)) this.#makers.set(name, { proto: alias, state: "new", ready: 0 });
+    });
   }
 }
 
 function twice(name: string): FormatError {
-  return new FormatError("malformed", `onnx: there are two tensors "${name}"`);
+  return new FormatError("malformed", `onnx: there are two tensors ${show(name)}`);
 }

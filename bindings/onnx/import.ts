@@ -6,7 +6,7 @@ import { Graph, type Value } from "./graph.ts";
 import { OnnxModel, type Outlet, type StateInlet } from "./model.ts";
 import { evaluate } from "./operators.ts";
 import { readModel, TYPE, type DimProto, type GraphProto, type OnnxModelProto, type ValueInfo } from "./proto.ts";
-import { expectOptions, expectType } from "../validate.ts";
+import { expectOptions, expectType, show } from "../validate.ts";
 import { viewOf } from "./view.ts";
 
 /** Which part of a graph is read. */
@@ -43,18 +43,19 @@ export function readOnnx(bytes: Uint8Array | ArrayBuffer, options: OnnxOptions =
   const isBytes = bytes instanceof Uint8Array || bytes instanceof ArrayBuffer;
   expectType(isBytes, "bytes", "a Uint8Array or an ArrayBuffer", bytes);
   const file = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  return read(file, options);
+}
+
+/** The network of the layers that were read. What it refuses is the file's fault; what the runtime refuses has a cause. */
+function build(chain: Chain): Network {
   try {
-    return read(file, options);
+    return chain.build();
   } catch (error) {
-    // What the layers refuse is the file's fault; what the runtime refuses has a cause.
     const isWrong = (error instanceof TypeError || error instanceof RangeError) && error.cause === undefined;
-    if (!isWrong || error instanceof OptionError) throw error;
+    if (!isWrong) throw error;
     throw new FormatError("unsupported", `onnx: the graph's layers make no network: ${error.message}`);
   }
 }
-
-/** A wrong option of the caller. */
-class OptionError extends RangeError {}
 
 function read(file: Uint8Array, options: OnnxOptions): OnnxModel {
   const model = readModel(file);
@@ -80,7 +81,7 @@ function read(file: Uint8Array, options: OnnxOptions): OnnxModel {
     chain,
   );
   return new OnnxModel({
-    network: chain.build(),
+    network: build(chain),
     opset,
     producer: [model.producer, model.producerVersion].filter((text) => text !== "").join(" "),
     ...{ chain, outlets, states: stateInlets(chain) },
@@ -95,17 +96,17 @@ function opsetOf({ opsets }: OnnxModelProto): number {
   if (more && more.version !== found.version)
     throw new FormatError("malformed", "onnx: the file needs two operator sets");
   if (found.version < FIRST_OPSET || found.version > LAST_OPSET) {
-    const cure = found.version < FIRST_OPSET ? "newer" : "older";
+    const cure = found.version < FIRST_OPSET ? "a newer" : "an older";
     throw new FormatError(
       "unsupported",
-      `onnx: the file needs opset ${found.version}, and read are ${FIRST_OPSET} to ${LAST_OPSET}: export it with an ${cure} opset_version`,
+      `onnx: the file needs opset ${found.version}, and read are ${FIRST_OPSET} to ${LAST_OPSET}: export it with ${cure} opset_version`,
     );
   }
   return found.version;
 }
 
 const noTensor = (name: string) =>
-  new OptionError(`readOnnx: the graph has no tensor "${name}"; a viewer such as Netron shows their names`);
+  new RangeError(`readOnnx: the graph has no tensor ${show(name)}; a viewer such as Netron shows their names`);
 
 /** Whether a tensor of this name is made at the top of the graph: within a branch of an If it turns up later. */
 function expectTensor(graph: GraphProto, name: string): void {
@@ -171,14 +172,14 @@ function checkOutlet({ name, value }: Outlet, chain: Chain): void {
   const parts = value.kind === "joined" ? value.parts : [value];
   for (const part of parts) {
     if (part.kind !== "view")
-      throw new FormatError("unsupported", `onnx: the output "${name}" does not depend on the input`);
+      throw new FormatError("unsupported", `onnx: the output ${show(name)} does not depend on the input`);
     const { source } = part;
     if (source.kind === "input")
-      throw new FormatError("unsupported", `onnx: the output "${name}" is the input "${source.name}"`);
+      throw new FormatError("unsupported", `onnx: the output ${show(name)} is the input ${show(source.name)}`);
     if (source.kind === "output" && source !== chain.top) {
       throw new FormatError(
         "unsupported",
-        `onnx: the output "${name}" is taken from within the network, after ${source.name}: name those that you need with "outputs"`,
+        `onnx: the output ${show(name)} is taken from within the network, after ${source.name}: name those that you need with "outputs"`,
       );
     }
   }

@@ -2,7 +2,7 @@
 
 import type { Activation } from "../index.ts";
 import { transpose as transposed } from "../io/gates.ts";
-import type { Chain, Draft } from "./chain.ts";
+import { SECOND_PATH, type Chain, type Draft } from "./chain.ts";
 import { copyFloats, knownShape, scalarOf, type Budget, type Floats } from "./constant.ts";
 import { showDims, times } from "./dim.ts";
 import {
@@ -17,7 +17,7 @@ import {
 } from "./fold.ts";
 import type { Node, Statistic, Value } from "./graph.ts";
 import { recurrent, recurrentAttributes } from "./recurrent.ts";
-import type { View } from "./view.ts";
+import { squeeze, transpose, type View } from "./view.ts";
 
 interface Operator {
   readonly attributes: readonly string[];
@@ -56,6 +56,31 @@ function matMul(node: Node, chain: Chain, budget: Budget): Value {
   return appendDense(node, chain, node.view(0), node.weights(1), false, 1, budget);
 }
 
+/** A convolution with a kernel of one step is a dense layer on each step; the features stand on axis 1. */
+function conv(node: Node, chain: Chain, budget: Budget): Value {
+  const x = node.view(0);
+  const w = node.weights(1);
+  const shape = knownShape(w) ?? [];
+  const rank = x.groups.length;
+  const isOne = (list: readonly number[] | undefined, value: number) =>
+    list === undefined || list.every((n) => n === value);
+  const isPointwise =
+    rank >= 3 &&
+    shape.length === rank &&
+    isOne(shape.slice(2), 1) &&
+    isOne(node.ints("strides"), 1) &&
+    isOne(node.ints("pads"), 0) &&
+    node.int("group", 1) === 1 &&
+    ["NOTSET", "VALID"].includes(node.text("auto_pad", "NOTSET"));
+  if (!isPointwise) node.refuse("is a convolution over more than one step");
+  const order = [0, ...Array.from({ length: rank - 2 }, (_, k) => k + 2), 1];
+  const matrix = { ...w, shape: w.shape.slice(0, 2), strides: w.strides.slice(0, 2) };
+  const product = appendDense(node, chain, transpose(x, order), matrix, true, 1, budget);
+  const sum =
+    node.inputs[2] === undefined ? product : (addConstant(node, chain, product, node.weights(2), 1, budget) as View);
+  return transpose(sum, [0, rank - 1, ...Array.from({ length: rank - 2 }, (_, k) => k + 1)]);
+}
+
 function gemm(node: Node, chain: Chain, budget: Budget): Value {
   if (node.int("transA", 0) !== 0) node.refuse("multiplies from the other side (transA)");
   if (node.view(0).groups.length !== 2) node.damaged("expected an input of 2 axes");
@@ -69,7 +94,7 @@ function gemm(node: Node, chain: Chain, budget: Budget): Value {
 /** A constant that broadcasts over the rows only: a number for each feature. */
 function vectorOf(node: Node, constant: Floats, features: number, rank: number, budget: Budget): Float32Array {
   const shape = knownShape(constant) ?? node.refuse("has a constant of open size");
-  const size = shape.at(-1) ?? 1;
+  const size = shape[shape.length - 1] ?? 1;
   const isVector =
     shape.length <= rank && shape.slice(0, -1).every((one) => one === 1) && (size === 1 || size === features);
   if (!isVector) return node.refuse(`has a constant of shape ${showDims(shape)} beside ${features} features`);
@@ -242,12 +267,25 @@ function appendLayerNorm(node: Node, chain: Chain, x: View, epsilon: number): Vi
 /** Exporters write layer normalisation as (x − mean) / √(mean((x − mean)²) + ε). */
 function reduceMean(node: Node): Value {
   const value = node.input(0);
+  const alone = meanOfOne(node, value);
+  if (alone) return alone;
   const of = value.kind === "statistic" ? value.of : node.view(0);
   const axes = axesOf(node, 1)?.map((axis) => axisOf(node, axis, of.groups.length));
   const isLast = axes?.length === 1 && axes[0] === of.groups.length - 1 && node.int("keepdims", 1) === 1;
   if (!isLast) return node.refuse("takes a mean over something else than the last axis");
   if (value.kind === "statistic" && value.what !== "squared") return node.refuse("takes a mean of a mean");
   return { kind: "statistic", what: value.kind === "statistic" ? "variance" : "mean", of, epsilon: 0 };
+}
+
+/** The mean over axes of one element is that element. */
+function meanOfOne(node: Node, value: Value): Value | undefined {
+  if (value.kind !== "view") return undefined;
+  const rank = value.groups.length;
+  const keeps = node.int("keepdims", 1) === 1;
+  const axes = axesOf(node, 1)?.map((axis) => axisOf(node, axis, rank)) ?? [];
+  const ofFeatures = keeps && axes.length === 1 && axes[0] === rank - 1; // of layer normalisation
+  if (axes.length === 0 || ofFeatures || axes.some((axis) => value.groups[axis]!.length > 0)) return undefined;
+  return keeps ? value : squeeze(value, axes);
 }
 
 const statistic = (value: Value | undefined, what: Statistic["what"]): Statistic | undefined =>
@@ -273,8 +311,7 @@ function squareRoot(node: Node): Value {
 function withConstant(node: Node): { x: View; constant: Floats } {
   const [a, b] = [node.input(0), node.input(1)];
   if (a.kind === "floats" && b.kind === "view") return { x: b, constant: a };
-  if (a.kind === "view" && b.kind === "view")
-    node.refuse("joins two paths: a network is one path of layers, each after the other");
+  if (a.kind === "view" && b.kind === "view") node.refuse(SECOND_PATH);
   return { x: node.view(0), constant: node.weights(1) };
 }
 
@@ -314,7 +351,7 @@ function divide(node: Node, chain: Chain, budget: Budget): Value {
   if (sizes) return sizes;
   const centered = statistic(node.input(0), "centered");
   const deviation = statistic(node.input(1), "deviation");
-  if (centered && deviation && centered.of === deviation.of) {
+  if (deviation && centered?.of === deviation.of) {
     return appendLayerNorm(node, chain, centered.of, deviation.epsilon);
   }
   return multiplyConstant(node, chain, node.view(0), node.weights(1), true, budget);
@@ -353,6 +390,10 @@ function dropout(node: Node, chain: Chain): Value {
 
 const layerOperators: Readonly<Record<string, Operator>> = {
   Add: { attributes: [], run: add },
+  Conv: {
+    attributes: ["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"],
+    run: conv,
+  },
   Clip: { attributes: ["min", "max"], run: clip },
   Div: { attributes: [], run: divide },
   Dropout: { attributes: ["ratio", "seed"], run: dropout },
@@ -380,7 +421,7 @@ const layerOperators: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.entries(plainActivations).map(([op, name]) => [op, activation([], () => name)])),
 };
 
-/** Names of all operators that can be read. */
+/** Names of all operators that can be read. @internal */
 export const operatorNames: readonly string[] = [...Object.keys(layerOperators), ...Object.keys(foldings), "If"].sort();
 
 /** What a node gives, the layers that it stands for being added to the chain. */
@@ -388,7 +429,7 @@ export function evaluate(node: Node, chain: Chain, budget: Budget): readonly (Va
   const folding = Object.hasOwn(foldings, node.op) ? foldings[node.op] : undefined;
   const layer = Object.hasOwn(layerOperators, node.op) ? layerOperators[node.op] : undefined;
   const operator = folding ?? layer;
-  if (!operator) return node.refuse("is of an operator that no layer of ours is; read are " + operatorNames.join(", "));
+  if (!operator) return node.refuse("is an operator that no network here has; docs/onnx.md lists those that are read");
   node.expectAttributes(operator.attributes);
   const result = folding ? folding.fold(node, budget) : layer!.run(node, chain, budget);
   return Array.isArray(result) ? (result as readonly (Value | undefined)[]) : [result as Value];

@@ -105,7 +105,7 @@ class Fields {
     const reader = this.#reader;
     while (reader.pos < reader.length) {
       const start = reader.pos;
-      const field = reader.nextField();
+      const field = this.#number(() => reader.nextField());
       if (field === 0 || reader.pos <= start) throw damaged(`a field of ${this.#what} has no number`);
       const before = reader.pos;
       each(field);
@@ -122,6 +122,15 @@ class Fields {
     else this.#reader.skip(type);
   }
 
+  /** A number of the wire, which the reader refuses when it is longer than ten bytes. */
+  #number(next: () => number): number {
+    try {
+      return next();
+    } catch {
+      throw damaged(`a number in ${this.#what} has no end`);
+    }
+  }
+
   #expect(type: number): void {
     const { type: found } = this.#reader;
     if (found !== type) throw damaged(`a field of ${this.#what} has the wire type ${found} in place of ${type}`);
@@ -129,7 +138,7 @@ class Fields {
 
   integer(): number {
     this.#expect(VARINT);
-    return this.#reader.readVarint(true);
+    return this.#number(() => this.#reader.readVarint(true));
   }
 
   float(): number {
@@ -142,7 +151,7 @@ class Fields {
   bytes(): Uint8Array {
     this.#expect(BYTES);
     const reader = this.#reader;
-    const length = reader.readVarint();
+    const length = this.#number(() => reader.readVarint());
     const end = reader.pos + length;
     if (end > reader.length) throw damaged(`${this.#what} ends too early`, "truncated");
     const bytes = reader.buf.subarray(reader.pos, end);
@@ -156,7 +165,7 @@ class Fields {
 
   /** One number of a repeated field, or all of them where they are packed. */
   integers(to: number[]): void {
-    if (this.#reader.type === BYTES) this.#unpack(to, 1, (reader) => reader.readVarint(true));
+    if (this.#reader.type === BYTES) this.#unpack(to, 1, (reader) => this.#number(() => reader.readVarint(true)));
     else to.push(this.integer());
     this.#checkLength(to);
   }
@@ -186,7 +195,7 @@ class Fields {
     const reader = this.#reader;
     if (reader.type === BYTES) return this.bytes();
     const start = reader.pos;
-    reader.skip(reader.type);
+    this.#skip();
     return reader.buf.subarray(start, reader.pos);
   }
 }

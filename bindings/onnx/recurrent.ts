@@ -2,6 +2,7 @@
 
 import type { ElmanOptions, GateActivation } from "../index.ts";
 import { gateLayouts, gatesToOurs, reorderGates, ourLayout, type GatedCell } from "../io/gates.ts";
+import { show } from "../validate.ts";
 import { recurrentActivations } from "./activations.ts";
 import type { RecurrentDraft, Chain } from "./chain.ts";
 import { copyFloats, countOf, knownShape, scalarOf, type Budget, type Floats } from "./constant.ts";
@@ -82,7 +83,8 @@ function readFlag(node: Node, name: string): number {
 
 function settingOf(node: Node, form: Form, I: number, batchFirst: boolean): Setting {
   const direction = node.text("direction", "forward");
-  if (!["forward", "reverse", "bidirectional"].includes(direction)) node.damaged(`has the direction "${direction}"`);
+  if (!["forward", "reverse", "bidirectional"].includes(direction))
+    node.damaged(`has the direction ${show(direction)}`);
   const D = direction === "bidirectional" ? 2 : 1;
   const shape = knownShape(node.weights(2));
   const H = shape?.[2] ?? 0;
@@ -136,8 +138,8 @@ function makeDraft(node: Node, chain: Chain, setting: Setting, budget: Budget): 
   const direction = node.text("direction", "forward");
   if (readFlag(node, "input_forget") === 1 && cell !== "lstm") node.damaged("has input_forget, and is no LSTM");
   const coupled = cell === "lstm" && readFlag(node, "input_forget") === 1;
-  const weights = readParts(node, 1, [gates * H, I], D, budget)!;
-  const recurrentWeights = readParts(node, 2, [gates * H, H], D, budget)!;
+  const weights = readParts(node, 1, [gates * H, I], D, budget) ?? node.damaged("has no weights W");
+  const recurrentWeights = readParts(node, 2, [gates * H, H], D, budget) ?? node.damaged("has no weights R");
   const biases = readParts(node, 3, [2 * gates * H], D, budget);
   const peepholes = cell === "lstm" ? readParts(node, 7, [3 * H], D, budget) : undefined;
   const values = new Map<string, Float32Array>();

@@ -57,7 +57,7 @@ export function simplify(group: Group): Group {
   const pieces: Piece[] = [];
   for (const piece of group) {
     if (piece.size === 1) continue;
-    const before = pieces.at(-1);
+    const before = pieces[pieces.length - 1];
     const size = times(before?.size, piece.size);
     const follows = before?.axis === piece.axis && isKnown(piece.size) && before.stride === piece.stride * piece.size;
     if (follows && size !== undefined) pieces[pieces.length - 1] = { ...piece, size };
@@ -142,11 +142,11 @@ export function reshape(view: View, sizes: readonly Dim[]): View | undefined {
 /** Takes walks off the front of `rest` that make up a size, cutting the last one where it is too long. */
 function takePieces(rest: Piece[], size: Dim): Group | undefined {
   const group: Piece[] = [];
-  let missing: Dim | undefined = size;
+  let missing = size;
   while (!sameDim(missing, 1)) {
     const piece = rest.shift();
-    if (!piece || missing === undefined) return undefined;
-    const after: Dim | undefined = over(missing, piece.size);
+    if (!piece) return undefined;
+    const after = over(missing, piece.size);
     if (after !== undefined) {
       group.push(piece);
       missing = after;
@@ -192,7 +192,7 @@ function sliceParts({ parts, sizes, axis }: Joined, start: number, count: number
 export function lastOf(view: View, axis: number): View | undefined {
   const [piece, more] = view.groups[axis]!;
   if (!piece || more || piece.stride !== 1 || view.starts[piece.axis] !== 0) return undefined;
-  if (!sameDim(piece.size, view.source.sizes[piece.axis]!)) return undefined;
+  if (!sameDim(piece.size, view.source.sizes[piece.axis])) return undefined;
   return { ...view, starts: replaced(view.starts, piece.axis, -1), groups: replaced(view.groups, axis, []) };
 }
 

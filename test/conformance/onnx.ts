@@ -86,7 +86,7 @@ function open({ readOnnx, FormatError }: Libraries, bytes: Uint8Array): OnnxMode
 }
 
 function feed({ tensor }: Libraries, { name, dtype, shape, data }: Port) {
-  if (/^float/.test(dtype)) return tensor(Float32Array.from(data), shape);
+  if (dtype.startsWith("float")) return tensor(Float32Array.from(data), shape);
   if (/^u?int/.test(dtype)) return tensor(Int32Array.from(data), shape);
   throw new Skip(`input ${name} of ${dtype}`);
 }

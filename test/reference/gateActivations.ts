@@ -102,7 +102,7 @@ export function gateRecurrent(
   const { H, directions, cell, activations } = config;
   const [B, D] = [lengths.length, directions.length];
   const count = { elman: 1, gru: 2, lstm: 3 }[cell];
-  const I = params["weight_ih_l0"]!.length / ({ elman: 1, gru: 3, lstm: config.coupled ? 3 : 4 }[cell] * H);
+  const I = params.weight_ih_l0!.length / ({ elman: 1, gru: 3, lstm: config.coupled ? 3 : 4 }[cell] * H);
   const T = x.length / (B * I);
   const output = new Float64Array(B * T * D * H);
   const states = new Float64Array(state.length);
