@@ -127,6 +127,22 @@ const learning = new Set([
   ...["randomState", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers", "weights", "zeroGradients"],
 ]);
 
+/** Fields that only these read. */
+const learningFields = new Set([
+  ...[
+    "#dropout",
+    "#mask",
+    "#packedBackward",
+    "#paddingIndex",
+    "#startsLearnt",
+    "canBackward",
+    "classWeights",
+    "dOutput",
+    "slotOwner",
+  ],
+  ...["targets", "wHhRows", "wIhRows"],
+]);
+
 /**
  * Leaves out of classes what only learning needs, as bundlers cannot drop methods, and takes `training` for false.
  * @type {Plugin}
@@ -135,25 +151,29 @@ const withoutLearning = {
   name: "without-learning",
   transform(code) {
     let kept = code;
-    for (const { start, end, name } of methodsOf(this.parse(code)).reverse()) {
-      if (learning.has(name)) kept = kept.slice(0, start) + kept.slice(end);
+    for (const { start, end, name, isMethod } of membersOf(this.parse(code)).reverse()) {
+      const isLearning = isMethod ? learning.has(name.replace("#", "")) : learningFields.has(name);
+      if (isLearning) kept = kept.slice(0, start) + kept.slice(end);
     }
-    return { code: kept.replace(/\btraining (?=\?|&&)/g, "false "), map: null };
+    kept = kept.replace(/\bthis\.(#?\w+) = [^;]*;/g, (set, name) => (learningFields.has(name) ? "" : set));
+    return { code: kept.replace(/\btraining (?=\?|&&)|\bpurpose !== "run"/g, "false "), map: null };
   },
 };
 
 /**
- * The methods of the classes that a module declares, from its first to its last.
+ * The members of the classes that a module declares, from its first to its last.
  * @param {import("estree").Program} program
  */
-function methodsOf(program) {
+function membersOf(program) {
   return program.body.flatMap((statement) => {
     const declared = statement.type === "ExportNamedDeclaration" ? statement.declaration : statement;
     if (declared?.type !== "ClassDeclaration") return [];
     return declared.body.body.flatMap((member) => {
-      if (member.type !== "MethodDefinition" || !("name" in member.key)) return [];
+      if (member.type === "StaticBlock" || !("name" in member.key)) return [];
       const { start, end } = /** @type {{ start: number, end: number }} */ (/** @type {unknown} */ (member));
-      return [{ start, end, name: member.key.name }];
+      const { type, name } = member.key;
+      const isMethod = member.type === "MethodDefinition";
+      return [{ start, end, name: type === "PrivateIdentifier" ? `#${name}` : name, isMethod }];
     });
   });
 }

@@ -36,6 +36,7 @@ export {
   type BackwardResult,
   type ForwardOptions,
   type LossOptions,
+  type SaveOptions,
   type StepOptions,
 } from "./network.ts";
 export type { ForwardResult, Model, PredictOptions, RunOptions, StateInfo, StreamOptions } from "./model.ts";

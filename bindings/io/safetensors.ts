@@ -104,17 +104,29 @@ export function writeSafetensors(
 }
 
 /**
- * Copies the elements of a tensor into a Float32Array, row-major: F32 bit for bit, F64 rounded to the nearest float32.
+ * Copies the elements of a tensor into a Float32Array, row-major: F32 bit for bit, F16 and BF16 without a loss, F64 rounded to
+ * the nearest float32.
  *
  * @param name Name of the tensor, for the message.
- * @throws FormatError "unsupported" if the dtype is neither F32 nor F64.
+ * @throws FormatError "unsupported" for any other dtype.
  */
-export function float32Of(name: string, tensor: RawTensor): Float32Array<ArrayBuffer> {
-  const { buffer } = new Uint8Array(tensor.bytes); // aligned
-  if (tensor.dtype === "F32") return new Float32Array(buffer);
-  if (tensor.dtype === "F64") return new Float32Array(new Float64Array(buffer));
+export function float32Of(name: string, { dtype, bytes }: RawTensor): Float32Array<ArrayBuffer> {
+  const { buffer } = new Uint8Array(bytes); // aligned
+  if (dtype === "F32") return new Float32Array(buffer);
+  if (dtype === "F64") return new Float32Array(new Float64Array(buffer));
+  if (dtype === "BF16") return floatsOf(buffer, (half) => half << 16);
+  if (dtype === "F16") return floatsOf(buffer, float16Bits).map((x) => x * 0x1_0000_0000_0000_0000_0000_0000_0000);
   const cure = "Convert it before saving, in PyTorch with tensor.float().";
-  throw fault("unsupported", `tensor ${show(name)}`, "dtype F32 or F64", tensor.dtype, cure);
+  throw fault("unsupported", `tensor ${show(name)}`, "dtype F32, F64, F16 or BF16", dtype, cure);
+}
+
+function floatsOf(halves: ArrayBuffer, bitsOf: (half: number) => number): Float32Array<ArrayBuffer> {
+  return new Float32Array(Uint32Array.from(new Uint16Array(halves), bitsOf).buffer);
+}
+
+/** Its digits where a float32 has them; the exponent is then 112 too small, but for that of infinity and NaN. */
+function float16Bits(half: number): number {
+  return ((half & 0x8000) << 16) | ((half & 0x7fff) << 13) | (~half & 0x7c00 ? 0 : 0x70000000);
 }
 
 /** The same for a tensor that may also be of I64, as PyTorch's counts are; beyond 2^24 they are rounded. */
@@ -140,8 +152,7 @@ function asBytes(bytes: unknown): Uint8Array {
 
 function headerLength(file: Uint8Array): number {
   if (file.length < 8) throw fault("truncated", "the file", "8 bytes or more", `${file.length}`);
-  const view = new DataView(file.buffer, file.byteOffset, 8);
-  const length = view.getUint32(0, true) + 0x1_0000_0000 * view.getUint32(4, true);
+  const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
   if (length > MAX_HEADER) throw fault("malformed", "the header", `at most ${MAX_HEADER} bytes`, `${length}`);
   if (length > file.length - 8) {
     throw fault("truncated", "the header", `${length} bytes, as announced`, `${file.length - 8}`);
