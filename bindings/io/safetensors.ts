@@ -142,8 +142,8 @@ export function int64Tensor(data: Float32Array, shape: readonly number[]): RawTe
 
 // ---- reading
 
-/** A plain view: that of a Buffer would have Buffer's `slice`, which does not copy. */
-function asBytes(bytes: unknown): Uint8Array {
+/** The bytes that a caller gives, as a plain view: that of a Buffer would have Buffer's `slice`, which does not copy. */
+export function asBytes(bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
   const cure = "Read the file as bytes, without a text encoding.";
@@ -302,7 +302,8 @@ function elementsOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-function bytesOf(dtype: Dtype, shape: readonly number[]): number {
+/** Bytes of a tensor. */
+export function bytesOf(dtype: Dtype, shape: readonly number[]): number {
   return (elementsOf(shape) * Number(/\d+/.exec(dtype) ?? 8)) / 8;
 }
 
