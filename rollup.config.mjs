@@ -7,6 +7,8 @@ import esbuild from "rollup-plugin-esbuild";
 const root = import.meta.dirname;
 const library = join(root, "bindings/index.ts");
 const runOnly = join(root, "bindings/run.ts");
+const formats = join(root, "bindings/formats.ts");
+const errors = join(root, "bindings/errors.ts");
 const coreModule = join(root, "bindings/core/module.ts");
 /** What `unrolled/run` has in another form, NAME.run.ts in place of NAME.ts. */
 const inPlace = ["initializer", "layers/index", "whole"];
@@ -232,6 +234,18 @@ function entry(input, name, core, suffix) {
 export default [
   ...entry(library, "index", "core", ""),
   ...entry(runOnly, "run", "run", "run."),
+  {
+    input: formats,
+    output: { file: "dist/formats.js", format: "es", sourcemap: true },
+    // Networks and errors are those of the main entry, of which each host takes its own form.
+    plugins: [
+      ...[library, errors].map((file) => redirect(file, { id: "unrolled", external: true })),
+      nodeResolve(),
+      typescript(),
+      licenses("formats.licenses.txt"),
+    ],
+    watch,
+  },
   {
     input: join(root, "bindings/cli/index.ts"),
     output: { file: "dist/cli.js", format: "es", banner: "#!/usr/bin/env node" },

@@ -17,8 +17,9 @@ const NONE = 0xffffffff;
 const END_SIZE = 22;
 const MAX_COMMENT = 0xffff;
 
-/** Of all files together, in bytes of the archive: weights do not shrink much, and an archive must not swell. */
+/** Of all files together: weights do not shrink much, and an archive must not swell; the second is for those of small files. */
 const MAX_GROWTH = 4;
+const MAX_SMALL = 0x100000;
 
 interface Entry {
   readonly name: string;
@@ -37,12 +38,12 @@ export function isZip(bytes: Uint8Array): boolean {
 /**
  * Reads all files of an archive, each checked by its CRC.
  * @param what the kind of file, for messages
- * @throws FormatError when it is damaged, encrypted, split, compressed in another way than deflate, or grows more than fourfold
+ * @throws FormatError when it is damaged, encrypted, split, compressed in another way than deflate, or grows more than fourfold and beyond 1 MB
  */
 export function readZip(what: string, bytes: Uint8Array): Map<string, Uint8Array> {
   const entries = readDirectory(what, bytes);
   const unpacked = entries.reduce((sum, entry) => sum + entry.unpacked, 0);
-  if (unpacked > MAX_GROWTH * bytes.length) {
+  if (unpacked > Math.max(MAX_GROWTH * bytes.length, MAX_SMALL)) {
     const size = `${unpacked} bytes in an archive of ${bytes.length}`;
     throw new FormatError("unsupported", `${what}: the archive holds ${size}: pack it without compression`);
   }
@@ -54,9 +55,7 @@ function readDirectory(what: string, bytes: Uint8Array): Entry[] {
   const end = findEnd(what, view);
   const count = view.getUint16(end + 10, true);
   let at = view.getUint32(end + 16, true);
-  if (at === NONE || count === 0xffff) {
-    if (at === NONE) throw new FormatError("unsupported", `${what}: a zip64 archive is not read: pack it again as zip`);
-  }
+  if (at === NONE) throw new FormatError("unsupported", `${what}: a zip64 archive is not read: pack it again as zip`);
   const entries: Entry[] = [];
   const names = new Set<string>();
   while (entries.length < count) {
