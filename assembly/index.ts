@@ -14,7 +14,7 @@
 export * from "./run";
 export { expArray, sigmoidArray, tanhArray } from "./math";
 export { normalArray, permutation, randomState, randomStateSize, uniformArray } from "./random";
-export { clampArray, multiply, scale, sumSquares } from "./vector";
+export { clampArray, columnSum, multiply, scale, sumSquares } from "./vector";
 export { packRows } from "./pack";
 export { matmul, weightGradient, weightGradientScratch } from "./matmul";
 export { lastBackward, repeatBackward, takeColumns } from "./sequence";
@@ -25,6 +25,17 @@ export { lstmBackward } from "./lstm";
 export { gruBackward } from "./gru";
 export { embeddingBackward } from "./embedding";
 export { dropoutForward } from "./dropout";
+export {
+  attentionAdditiveBackward,
+  attentionAdditiveForward,
+  attentionDotBackward,
+  attentionDotForward,
+  attentionPack,
+  gatherSequences,
+  scatterSequences,
+  sequenceSpans,
+} from "./attention";
+export { feedRows, feedTokens, gatherRows, power, scatterRows } from "./decoder";
 export {
   binaryCrossEntropy,
   countCorrect,

@@ -1,11 +1,11 @@
-import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
+import type { Dataset, TrainingData } from "./data/dataset.ts";
 import { expectTruncatable } from "./data/batches.ts";
 import type { Engine } from "./engine.ts";
 import { evaluateDataset, type Evaluation } from "./evaluate.ts";
 import type { ModelHead } from "./io/model.ts";
 import { normalizeLoss, type Loss } from "./loss.ts";
 import type { OptimizerState } from "./optimizer.ts";
-import { Trainer, trainOptionNames, type StepReport, type TrainOptions } from "./train.ts";
+import { networkCourse, Trainer, type StepReport, type TrainOptions } from "./train.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType } from "./validate.ts";
 
 export interface EarlyStopping {
@@ -53,10 +53,7 @@ export interface History {
   readonly stoppedEarly: boolean;
 }
 
-const fitOptionNames = [
-  ...trainOptionNames,
-  ...["validation", "earlyStopping", "signal", "onStep", "onEpoch", "yieldEvery"],
-];
+const fitOptionNames = ["validation", "earlyStopping", "signal", "onStep", "onEpoch", "yieldEvery"];
 
 /** Trains for a number of epochs. See FitOptions. */
 export async function fit(
@@ -65,15 +62,16 @@ export async function fit(
   state: OptimizerState,
   data: TrainingData,
   options: FitOptions,
+  course = networkCourse(engine),
 ): Promise<History> {
-  expectOptions("fit", options, fitOptionNames);
+  expectOptions("fit", options, [...course.optionNames, ...fitOptionNames]);
   const { validation, earlyStopping, signal, onStep, onEpoch, yieldEvery = 8, ...trainOptions } = options;
   checkFitOptions(options);
   const loss = normalizeLoss(options.loss);
-  const dataset = validation === undefined ? undefined : readDataset(engine, loss, validation, "validation");
+  const dataset = validation === undefined ? undefined : course.read(loss, validation, "validation");
   if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset.inputs);
   signal?.throwIfAborted();
-  const trainer = new Trainer(engine, head, state, data, trainOptions);
+  const trainer = new Trainer(engine, head, state, data, trainOptions, course);
   for (;;) {
     if (epochIsDue(trainer)) {
       const evaluation = dataset && evaluateEpoch(engine, loss, dataset, trainOptions);

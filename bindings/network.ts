@@ -5,7 +5,7 @@ import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input, typ
 import type { Engine } from "./engine.ts";
 import { evaluate, runLoss, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
-import { summary } from "./inspect/summary.ts";
+import { inputText, summary } from "./inspect/summary.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
 import { lossTypes, normalizeLoss, type Loss, type Targets } from "./loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
@@ -209,6 +209,6 @@ export class Network extends Model {
 
   /** A table of the layers with their outputs and parameters, for people. */
   summary(): string {
-    return summary(this.#engine, this.config);
+    return summary(this.#engine, inputText(this.config.input));
   }
 }

@@ -31,6 +31,30 @@ export interface TrainOptions {
   readonly resume?: Uint8Array;
 }
 
+/** What is special about training one kind of engine. */
+export interface Course {
+  /** Options that it knows. */
+  readonly optionNames: readonly string[];
+  /** Checks data. @throws TypeError, RangeError */
+  read(loss: Loss, data: TrainingData, name?: string): Dataset;
+  /** Runs the batch that was entered, before the given step; steps are counted from 0. */
+  forward(step: number): void;
+  /** What the data are, beside the inputs, and options of its own: a run is only resumed with the same. */
+  setup(dataset: Dataset): Readonly<Record<string, unknown>>;
+}
+
+/** The course of a network. */
+export function networkCourse(engine: Engine): Course {
+  return {
+    optionNames: trainOptionNames,
+    read: (loss, data, name) => readDataset(engine, loss, data, name),
+    forward: () => {
+      engine.forward(true);
+    },
+    setup: () => ({}),
+  };
+}
+
 export const trainOptionNames = [
   ...[
     "loss",
@@ -82,14 +106,23 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   readonly #options: TrainOptions;
   readonly #shuffle: boolean;
   readonly #setup: Setup;
+  readonly #course: Course;
   #stopped = false;
 
-  constructor(engine: Engine, head: ModelHead, state: OptimizerState, data: TrainingData, options: TrainOptions) {
-    expectOptions("train", options, trainOptionNames);
+  constructor(
+    engine: Engine,
+    head: ModelHead,
+    state: OptimizerState,
+    data: TrainingData,
+    options: TrainOptions,
+    course = networkCourse(engine),
+  ) {
+    expectOptions("train", options, course.optionNames);
+    this.#course = course;
     this.#options = checkOptions(options);
     this.#loss = normalizeLoss(options.loss);
     this.#optimizer = normalizeOptimizer(options.optimizer);
-    this.#dataset = withOwnIndices(readDataset(engine, this.#loss, data));
+    this.#dataset = withOwnIndices(course.read(this.#loss, data));
     const { epochs = 1, batchSize = 32, truncate, shuffle = truncate === undefined } = options;
     this.#plan = new Batches(engine, this.#dataset, { batchSize, truncate });
     this.#engine = engine;
@@ -101,7 +134,8 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     const { B, T, F } = this.#dataset.inputs;
     const { clipNorm, clipValue } = options;
     const setup = { inputs: [B, T, F], batchSize, shuffle, truncate, clipNorm, clipValue };
-    this.#setup = asTexts({ optimizer: this.#optimizer, loss: this.#loss, ...setup });
+    const own = course.setup(this.#dataset);
+    this.#setup = asTexts({ optimizer: this.#optimizer, loss: this.#loss, ...setup, ...own });
     const carried = new Float32Array(engine.stateSize(Math.min(batchSize, B)));
     this.progress = { epoch: 0, batch: 0, steps: 0, sum: 0, weight: 0, order: inOrder(B), carried, fit: {} };
     if (options.resume === undefined) state.use(this.#optimizer);
@@ -152,7 +186,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     const carried = progress.carried.subarray(0, engine.stateSize(selection.examples.length));
     engine.enter(this.#dataset.inputs, "train", selection);
     engine.enterStates(begins ? undefined : carried, "value");
-    engine.forward(true);
+    this.#course.forward(progress.steps);
     engine.enterTargets(this.#dataset.targets, selection);
     const loss = runLoss(engine, this.#loss, this.#dataset);
     engine.canBackward = false; // not for callers: the batch is the trainer's own

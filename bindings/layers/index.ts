@@ -40,8 +40,24 @@ export const layerNames = Object.keys(layerTypes) as readonly LayerDescription["
 
 /** A checked, frozen description from one that may come from a file. */
 export function normalizeLayer(name: string, value: unknown): LayerDescription {
+  return normalizeBy(layerTypes, name, value);
+}
+
+/** The same, of the layers of a table. */
+export function normalizeBy<D extends { readonly type: string }>(
+  types: Readonly<Record<D["type"], LayerType<D>>>,
+  name: string,
+  value: unknown,
+): D {
   const isObject = typeof value === "object" && value !== null && "type" in value;
   expectType(isObject, name, "a layer such as dense(8)", value);
-  const type = expectOneOf(`${name}.type`, value.type, layerNames);
-  return layerTypes[type].normalize(value as LayerDescription);
+  const type = expectOneOf(`${name}.type`, value.type, Object.keys(types) as D["type"][]);
+  return types[type].normalize(value as D);
+}
+
+/** Why layers cannot go one step at a time; undefined when they can. */
+export function whyNotStepwise(layers: readonly { readonly type: string }[]): string | undefined {
+  if (layers.some(({ type }) => type === "repeat")) return "repeat() makes many steps of one";
+  const backwards = layers.some((layer) => "bidirectional" in layer && layer.bidirectional);
+  return backwards ? "a bidirectional layer needs the end first" : undefined;
 }

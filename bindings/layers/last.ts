@@ -43,7 +43,7 @@ class Last extends Layer {
     const P = padded(this.output.size);
     this.#from = from;
     // All sequences take part in the first step, so its batch size serves the single step that comes out.
-    Object.assign(this.#rows, { N: from.B, T: 1, B: from.B, batchSizes: from.batchSizes });
+    Object.assign(this.#rows, from, { N: from.B, T: 1 });
     this.#y = arena.floats(from.B * P);
     this.#dx = training ? arena.floats(from.N * P) : 0;
     return this.#rows;

@@ -46,10 +46,11 @@ class Repeat extends Layer {
     this.#steps = description.steps;
   }
 
-  override plan(arena: Arena, { B }: Rows, training: boolean): Rows {
+  override plan(arena: Arena, from: Rows, training: boolean): Rows {
+    const { B } = from;
     const P = padded(this.output.size);
     const T = this.#steps;
-    Object.assign(this.#rows, { N: T * B, T, B, batchSizes: arena.floats(T) });
+    Object.assign(this.#rows, from, { N: T * B, T, batchSizes: arena.floats(T) });
     this.#y = arena.floats(T * B * P);
     this.#dx = training ? arena.floats(B * P) : 0;
     return this.#rows;

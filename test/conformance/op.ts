@@ -1,7 +1,8 @@
-/** Kind op: activations, softmax, linear, embedding. */
+/** Kind op: activations, softmax, linear, embedding, attention. */
 
 import type { Activation, LayerDescription } from "../../bindings/index.ts";
 import type { GoldenTensor } from "../golden.ts";
+import { runAttention } from "./attention.ts";
 import { asRows, compareGradients, moveAxis, setParameters, toIndices, toTensor } from "./axes.ts";
 import { type Case, type Library, Skip } from "./case.ts";
 
@@ -47,6 +48,8 @@ export function runOp(library: Library, c: Case): void {
   else if (op === "log_softmax") runSoftmax(library, c, "logSoftmax");
   else if (op === "linear") runLinear(library, c);
   else if (op === "embedding") runEmbedding(library, c);
+  else if (op === "attention_dot") runAttention(library, c, "dot");
+  else if (op === "attention_additive") runAttention(library, c, "additive");
   else throw new Skip(op);
 }
 
