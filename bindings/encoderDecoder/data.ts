@@ -86,7 +86,7 @@ export function startOf(engine: EncoderDecoderEngine, { data, B, T, F, lengths }
   const rows = new Float32Array(B * size);
   for (let b = 0; b < B; b++) {
     const last = (b * T + (lengths?.[b] ?? T) - 1) * F;
-    rows.set(start === "last" ? data.subarray(last, last + F) : (start!), b * size);
+    rows.set(start === "last" ? data.subarray(last, last + F) : start!, b * size);
   }
   return rows;
 }

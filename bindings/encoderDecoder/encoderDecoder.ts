@@ -27,15 +27,11 @@ import { expectFeedback, pair, pairForm, readPairs, readSequences, type EncoderD
 import { EncoderDecoderEngine, type PairValues } from "./engine.ts";
 import { runFree, search, type Hypothesis } from "./search.ts";
 
-/** Lengths where sequences are padded; a list of sequences needs none. */
-export interface PairLengths {
-  /** Of the encoder's input. */
+export interface EncoderDecoderForwardOptions {
+  /** Length of each sequence where the encoder's input is padded; a list of sequences needs none. */
   readonly lengths?: readonly number[] | Int32Array;
-  /** Of the decoder's input. */
+  /** The same of the decoder's input. */
   readonly decoderLengths?: readonly number[] | Int32Array;
-}
-
-export interface EncoderDecoderForwardOptions extends PairLengths {
   /** Keep what backward needs, and let dropout act. Default false. */
   readonly training?: boolean;
 }
