@@ -63,29 +63,12 @@ export function buildLayers<D extends { readonly type: string; readonly name?: s
   const claim = once();
   const layers = config.layers.map((description, i) => {
     const name = names[i]!;
-    const index = site.layers++;
     const builder: Builder = {
-      core: site.core,
-      name: prefix + (name === "" ? description.type : name),
-      input: shape,
-      shared: site.shared,
+      ...site,
       memory,
-      declare(parameter, parameterShape, initialize) {
-        const block: ParameterBlock = {
-          layer: index,
-          name: prefix + (name === "" ? parameter : `${name}.${parameter}`),
-          shape: Object.freeze([...parameterShape]),
-          size: parameterShape.reduce((a, b) => a * b, 1),
-          offset: site.offset,
-          value: 0,
-          gradient: 0,
-          initialize,
-        };
-        site.offset += block.size;
-        claim(block.name);
-        site.add(block);
-        return block;
-      },
+      name: prefix + (name || description.type),
+      input: shape,
+      declare: declareIn(site, prefix + (name && `${name}.`), claim),
       requireTime(time) {
         if (shape.time === "input") {
           if (inputTime !== "input" && inputTime !== time) timeError(description.type, inputTime, time);
@@ -102,6 +85,27 @@ export function buildLayers<D extends { readonly type: string; readonly name?: s
     throw new TypeError(`"${prefix}layers" expected embedding() first, because the input is tokens`);
   }
   return { input, inputTime, layers, output: shape, states: layers.flatMap(namedStates) };
+}
+
+/** How the next layer declares its parameters, whose names begin with `prefix`; `claim` sees each name. */
+export function declareIn(site: Site, prefix: string, claim: (name: string) => void): Builder["declare"] {
+  const layer = site.layers++;
+  return (parameter, shape, initialize) => {
+    const block: ParameterBlock = {
+      layer,
+      name: prefix + parameter,
+      shape: Object.freeze([...shape]),
+      size: shape.reduce((a, b) => a * b, 1),
+      offset: site.offset,
+      value: 0,
+      gradient: 0,
+      initialize,
+    };
+    site.offset += block.size;
+    claim(block.name);
+    site.add(block);
+    return block;
+  };
 }
 
 function namedStates({ name, states }: Layer): NamedState[] {

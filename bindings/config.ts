@@ -1,4 +1,5 @@
-import { normalizeLayer, type LayerDescription } from "./layers/index.ts";
+import { layerTypes, normalizeLayer, type LayerDescription } from "./layers/index.ts";
+import type { LayerType } from "./layers/layer.ts";
 import { expectInteger, expectOptions, expectRange, expectType } from "./validate.ts";
 
 /** What a network is made from: plain JSON. */
@@ -17,7 +18,7 @@ export function normalizeConfig(config: NetworkConfig): Required<NetworkConfig> 
   const { input, layers, seed = 0 } = config;
   return Object.freeze({
     input: normalizeInput("input", input),
-    layers: normalizeLayers("layers", layers, normalizeLayer),
+    layers: normalizeLayers<LayerDescription>("layers", layers, layerTypes),
     seed: normalizeSeed(seed),
   });
 }
@@ -30,14 +31,14 @@ export function normalizeInput(name: string, input: NetworkConfig["input"]): Net
   return Object.freeze(tokens ? { tokens: size } : { features: size });
 }
 
-export function normalizeLayers<D>(
+export function normalizeLayers<D extends { readonly type: string }>(
   name: string,
   layers: unknown,
-  normalize: (name: string, layer: unknown) => D,
+  types: Readonly<Record<D["type"], LayerType<D>>>,
 ): readonly D[] {
   expectType(Array.isArray(layers), name, "an array of layers", layers);
   expectRange(layers.length > 0, name, "at least one layer", layers);
-  return Object.freeze(Array.from(layers, (layer: unknown, i) => normalize(`${name}[${i}]`, layer)));
+  return Object.freeze(Array.from(layers, (layer: unknown, i) => normalizeLayer(`${name}[${i}]`, layer, types)));
 }
 
 export function normalizeSeed(seed: unknown): number {

@@ -44,6 +44,8 @@ export class Engine<C extends { readonly seed: number } = { readonly seed: numbe
   /** Targets and the loss gradient, rows as the output; 0 unless planned. */
   targets: Pointer = 0;
   dOutput: Pointer = 0;
+  /** Words of a batch that go in or out between layers. */
+  within = 0;
   /** A row as wide as the output, for the weights of classes. */
   classWeights: Pointer = 0;
   /** True from a forward pass for training until something makes its results useless. */
@@ -188,8 +190,8 @@ export class Engine<C extends { readonly seed: number } = { readonly seed: numbe
     this.targets = arena.floats(outputs);
     this.dOutput = arena.floats(outputs);
     this.classWeights = arena.floats(padded(this.output.size));
-    const widest = Math.max(B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B));
-    this.#staging = arena.floats(Math.max(widest, ...this.layers.map((layer) => layer.staging())));
+    const outside = [B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B), this.within];
+    this.#staging = arena.floats(Math.max(...outside));
     // Vectors may be read past the end of the last row.
     this.core.reserve(arena.next + 64);
     writeOrder(this.core, this.rows, lengths);

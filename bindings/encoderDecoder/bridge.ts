@@ -1,8 +1,8 @@
-import type { NamedState, Site, Stack } from "../build.ts";
+import type { NamedState, Stack } from "../build.ts";
 import { padded, type Arena, type Core, type Pointer } from "../core/core.ts";
 import { writeOrder } from "../engine.ts";
 import { dense, denseType } from "../layers/dense.ts";
-import { Layer, Rows, type Builder, type Memory, type ParameterBlock, type Shape } from "../layers/layer.ts";
+import { Layer, Rows, type Builder, type Memory, type Shape } from "../layers/layer.ts";
 import type { EncoderDecoderConfig } from "./config.ts";
 
 /** The sequences that the decoder runs over. */
@@ -66,10 +66,6 @@ export class Bridge extends Layer {
 
   override scratch(): number {
     return this.#dense?.scratch() ?? 0;
-  }
-
-  override staging(): number {
-    return this.rows.B * this.rows.T * (this.output.kind === "tokens" ? 1 : this.output.size);
   }
 
   override reserve(arena: Arena): void {
@@ -197,29 +193,6 @@ export class Bridge extends Layer {
     });
     return memory.dy;
   }
-}
-
-/** The bridge as a layer between those of two stacks. */
-export function buildBridge(
-  site: Site,
-  index: number,
-  stacks: { readonly encoder: Stack; readonly decoder: Stack; readonly memory: Memory },
-  how: EncoderDecoderConfig["bridge"],
-): Bridge {
-  const { encoder, decoder, memory } = stacks;
-  const build: Builder = {
-    ...{ core: site.core, name: "bridge", input: encoder.output, shared: site.shared, memory: undefined },
-    declare(name, shape, initialize) {
-      const size = shape.reduce((a, b) => a * b, 1);
-      const place = { layer: index, name: `bridge.${name}`, shape: Object.freeze([...shape]), size };
-      const block: ParameterBlock = { ...place, offset: site.offset, value: 0, gradient: 0, initialize };
-      site.offset += size;
-      site.add(block);
-      return block;
-    },
-    requireTime: () => undefined,
-  };
-  return new Bridge(build, encoder, decoder, memory, how);
 }
 
 function unitsOf(states: readonly NamedState[]): number {

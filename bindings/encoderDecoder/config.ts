@@ -1,7 +1,7 @@
 import { checkActivation, type Activation } from "../activation.ts";
 import { normalizeInput, normalizeLayers, normalizeSeed, type NetworkConfig } from "../config.ts";
 import { attentionType, type AttentionLayer } from "../layers/attention.ts";
-import { layerTypes, normalizeBy, normalizeLayer, whyNotStepwise, type LayerDescription } from "../layers/index.ts";
+import { layerTypes, whyNotStepwise, type LayerDescription } from "../layers/index.ts";
 import type { LayerType } from "../layers/layer.ts";
 import { expectInteger, expectNumber, expectOptions, expectRange, expectType } from "../validate.ts";
 
@@ -63,7 +63,7 @@ export function normalizeEncoderDecoder(config: EncoderDecoderConfig): CheckedCo
   return Object.freeze({
     encoder: Object.freeze({
       input: normalizeInput("encoder.input", encoder.input),
-      layers: normalizeLayers("encoder.layers", encoder.layers, normalizeLayer),
+      layers: normalizeLayers<LayerDescription>("encoder.layers", encoder.layers, layerTypes),
     }),
     decoder: normalizeDecoder(decoder, encoder.input),
     ...(bridge !== undefined && { bridge: checkBridge(bridge) }),
@@ -74,9 +74,7 @@ export function normalizeEncoderDecoder(config: EncoderDecoderConfig): CheckedCo
 function normalizeDecoder(decoder: DecoderConfig, encoderInput: NetworkConfig["input"]): DecoderConfig {
   expectOptions("decoder", decoder, ["input", "layers", "start", "stop"]);
   const input = normalizeInput("decoder.input", decoder.input);
-  const layers = normalizeLayers("decoder.layers", decoder.layers, (name, layer) =>
-    normalizeBy<DecoderLayerDescription>(decoderTypes, name, layer),
-  );
+  const layers = normalizeLayers<DecoderLayerDescription>("decoder.layers", decoder.layers, decoderTypes);
   const why = whyNotStepwise(layers);
   if (why !== undefined) throw new TypeError(`"decoder.layers" go one step at a time, and ${why}: leave it out`);
   const { start, stop } = decoder;

@@ -1,9 +1,10 @@
-import { buildLayers, type Site, type Stack } from "../build.ts";
+import { buildLayers, declareIn, type Site, type Stack } from "../build.ts";
+import { padded } from "../core/core.ts";
 import type { Values } from "../data/values.ts";
 import { Engine, selectLengths, type Purpose, type Selection } from "../engine.ts";
 import { layerTypes } from "../layers/index.ts";
 import { Rows, type Memory, type ParameterBlock } from "../layers/layer.ts";
-import { Bridge, buildBridge, type DecoderBatch } from "./bridge.ts";
+import { Bridge, type DecoderBatch } from "./bridge.ts";
 import { decoderTypes, type CheckedConfig } from "./config.ts";
 
 /** What an encoder and its decoder take: the encoder's input with the decoder's beside it. */
@@ -42,6 +43,7 @@ export class EncoderDecoderEngine extends Engine<CheckedConfig> {
     const same = !batch.lengths && !before.lengths && batch.B === before.B && batch.T === before.T;
     if (!same || batch.width !== before.width) this.replan();
     this.bridge.batch = batch;
+    this.within = batch.B * batch.T * this.#width;
     super.enter(values, purpose, selection);
     this.bridge.writeOrder();
   }
@@ -95,10 +97,15 @@ export class EncoderDecoderEngine extends Engine<CheckedConfig> {
     feed(x, this.y, rows, this.output.size, teacher);
   }
 
-  /** Words of a row of the decoder's input. */
-  get #stride(): number {
+  /** Words of a step of the decoder's input. */
+  get #width(): number {
     const { kind, size } = this.bridge.output;
-    return kind === "tokens" ? 1 : Math.ceil(size / 4) * 4;
+    return kind === "tokens" ? 1 : size;
+  }
+
+  /** Words of a row of it. */
+  get #stride(): number {
+    return this.bridge.output.kind === "tokens" ? 1 : padded(this.#width);
   }
 
   /**
@@ -120,7 +127,7 @@ export class EncoderDecoderEngine extends Engine<CheckedConfig> {
 
 function build({ encoder: first, decoder: second, bridge: how }: CheckedConfig, site: Site): Stack {
   const encoder = buildLayers(first, site, layerTypes, { prefix: "encoder." });
-  const place = site.layers++;
+  const declare = declareIn(site, "bridge.", () => undefined);
   const memory: Memory = { size: encoder.output.size, rows: new Rows(), y: 0, dy: 0, map: 0, version: 0 };
   const looks = second.layers.some(({ type }) => type === "attention");
   const inputTime = expectTime(encoder, looks);
@@ -129,7 +136,8 @@ function build({ encoder: first, decoder: second, bridge: how }: CheckedConfig, 
     throw new TypeError('"decoder.layers" need an output at each step, and last() leaves one: take it out');
   }
   const output = inputTime === "vector" ? { ...encoder.output, time: inputTime } : encoder.output;
-  const bridge = buildBridge(site, place, { encoder: { ...encoder, output }, decoder, memory }, how);
+  const builder = { ...site, memory: undefined, name: "bridge", input: output, declare, requireTime: () => undefined };
+  const bridge = new Bridge(builder, { ...encoder, output }, decoder, memory, how);
   return {
     ...{ input: encoder.input, inputTime, states: encoder.states, output: decoder.output },
     layers: [...encoder.layers, bridge, ...decoder.layers],

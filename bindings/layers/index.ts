@@ -38,16 +38,11 @@ export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<Lay
 /** Names of all types of layer. */
 export const layerNames = Object.keys(layerTypes) as readonly LayerDescription["type"][];
 
-/** A checked, frozen description from one that may come from a file. */
-export function normalizeLayer(name: string, value: unknown): LayerDescription {
-  return normalizeBy(layerTypes, name, value);
-}
-
-/** The same, of the layers of a table. */
-export function normalizeBy<D extends { readonly type: string }>(
-  types: Readonly<Record<D["type"], LayerType<D>>>,
+/** A checked, frozen description, of a type in the table, from one that may come from a file. */
+export function normalizeLayer<D extends { readonly type: string }>(
   name: string,
   value: unknown,
+  types: Readonly<Record<D["type"], LayerType<D>>>,
 ): D {
   const isObject = typeof value === "object" && value !== null && "type" in value;
   expectType(isObject, name, "a layer such as dense(8)", value);
@@ -57,7 +52,9 @@ export function normalizeBy<D extends { readonly type: string }>(
 
 /** Why layers cannot go one step at a time; undefined when they can. */
 export function whyNotStepwise(layers: readonly { readonly type: string }[]): string | undefined {
-  if (layers.some(({ type }) => type === "repeat")) return "repeat() makes many steps of one";
-  const backwards = layers.some((layer) => "bidirectional" in layer && layer.bidirectional);
-  return backwards ? "a bidirectional layer needs the end first" : undefined;
+  for (const layer of layers) {
+    if (layer.type === "repeat") return "repeat() makes many steps of one";
+    if ("bidirectional" in layer && layer.bidirectional) return "a bidirectional layer needs the end first";
+  }
+  return undefined;
 }

@@ -115,11 +115,6 @@ export abstract class Layer {
     return 0;
   }
 
-  /** Words that go in or out here on their way past other layers, once planned. */
-  staging(): number {
-    return 0;
-  }
-
   /** Takes room for the packed weights. */
   reserve(_arena: Arena): void {
     // Nothing to pack.
