@@ -261,7 +261,10 @@ export class EncoderDecoder extends Weights {
         engine.forward(true);
         engine.teacherForcing = 1;
       },
-      setup: ({ targets: { B, T, F } }) => ({ targets: [B, T, F], teacherForcing }),
+      setup: ({ targets: { B, T, F } }) => ({
+        targets: [B, T, F],
+        ...(typeof teacherForcing === "number" && { teacherForcing }),
+      }),
     };
   }
 
