@@ -124,7 +124,7 @@ const learning = new Set([
     "planBackward",
     "planLoss",
   ],
-  ...["randomState", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers", "weights", "zeroGradients"],
+  ...["randomState", "replan", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers", "weights", "zeroGradients"],
 ]);
 
 /**

@@ -7,13 +7,37 @@ import type { Values } from "./data/values.ts";
 import type { Engine } from "./engine.ts";
 import { readCheckpoint, restoreCheckpoint, writeCheckpoint, type Progress, type Setup } from "./io/checkpoint.ts";
 import type { ModelHead } from "./io/model.ts";
-import { expectLoss, type LossResult } from "./losses/loss.ts";
+import { expectLoss, type Loss, type LossResult } from "./losses/loss.ts";
 import { readGroups, type Region } from "./optimizers/groups.ts";
 import { expectOptimizer, type Optimizer } from "./optimizers/optimizer.ts";
 import { OptimizerState, slotCount } from "./optimizers/state.ts";
 import { noPlateau } from "./schedules/schedule.ts";
-import { checkTrainOptions, type TrainOptions } from "./trainOptions.ts";
+import { checkTrainOptions, trainOptionNames, type TrainOptions } from "./trainOptions.ts";
 import { expectNumber } from "./validate.ts";
+
+/** What is special about training one kind of engine. */
+export interface Course {
+  /** Options that it knows. */
+  readonly optionNames: readonly string[];
+  /** Checks data. @throws TypeError, RangeError */
+  read(loss: Loss, data: TrainingData, name?: string): Dataset;
+  /** Runs the batch that was entered, before the given step; steps are counted from 0. */
+  forward(step: number): void;
+  /** What the data are, beside the inputs, and options of its own: a run is only resumed with the same. */
+  setup(dataset: Dataset): Readonly<Record<string, unknown>>;
+}
+
+/** The course of a network. */
+export function networkCourse(engine: Engine): Course {
+  return {
+    optionNames: trainOptionNames,
+    read: (loss, data, name) => readDataset(engine, loss, data, name),
+    forward: () => {
+      engine.forward(true);
+    },
+    setup: () => ({}),
+  };
+}
 
 /** What one step of training did. */
 export interface StepReport {
@@ -54,14 +78,22 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   readonly #regions: readonly Region[];
   readonly #shuffle: boolean;
   readonly #setup: Setup;
+  readonly #course: Course;
   #stopped = false;
 
   /** @internal */
-  constructor(engine: Engine, head: ModelHead, data: TrainingData, options: TrainOptions) {
-    this.#options = checkTrainOptions(options);
+  constructor(
+    engine: Engine,
+    head: ModelHead,
+    data: TrainingData,
+    options: TrainOptions,
+    course = networkCourse(engine),
+  ) {
+    this.#course = course;
+    this.#options = checkTrainOptions(options, course.optionNames);
     const loss = expectLoss(options.loss);
     this.#optimizer = expectOptimizer(options.optimizer);
-    this.#dataset = withOwnIndices(readDataset(engine, loss, data));
+    this.#dataset = withOwnIndices(course.read(loss, data));
     const { epochs = 1, batchSize = 32, truncate, shuffle = truncate === undefined } = options;
     const { accumulate = 1, l1 = 0, clipNorm, clipValue, schedule } = options;
     this.#plan = new Batches(engine, this.#dataset, { batchSize, truncate });
@@ -79,6 +111,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     this.#setup = asTexts({
       ...{ optimizer: this.#optimizer, loss, inputs: [B, T, F], batchSize, accumulate, shuffle, truncate },
       ...{ clipNorm, clipValue, l1, groups, schedule, averaging: this.#averaging },
+      ...course.setup(this.#dataset),
     });
     const carried = new Float32Array(engine.stateSize(Math.min(batchSize, B)));
     this.progress = {
@@ -228,7 +261,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     const state = before.subarray(0, engine.stateSize(selection.examples.length));
     engine.enter(this.#dataset.inputs, "train", selection);
     engine.enterStates(begins ? undefined : state, "value");
-    engine.forward(true);
+    this.#course.forward(progress.steps);
     const loss = this.#dataset.loss.run(engine, this.#dataset, selection);
     engine.canBackward = false; // not for callers: the batch is the trainer's own
     if (!Number.isFinite(loss.value)) throw notFinite("the loss", "loss", progress.steps);

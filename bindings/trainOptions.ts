@@ -45,8 +45,8 @@ export const trainOptionNames = [
 ];
 
 /** A copy of options that have been checked, but for those that are read with the network. */
-export function checkTrainOptions(options: TrainOptions): TrainOptions {
-  expectOptions("train", options, trainOptionNames);
+export function checkTrainOptions(options: TrainOptions, names: readonly string[] = trainOptionNames): TrainOptions {
+  expectOptions("train", options, names);
   const { epochs, batchSize, accumulate, shuffle, clipNorm, clipValue, truncate } = options;
   const { l1, schedule, learningRate, resume } = options;
   if (epochs !== undefined && epochs !== Infinity) expectInteger("epochs", epochs, 0);
