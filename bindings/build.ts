@@ -48,18 +48,13 @@ export function buildLayers<D extends { readonly type: string; readonly name?: s
   { prefix = "", time = "input", memory }: Part = {},
 ): Stack {
   let inputTime: Time = time;
-  const tokens = "tokens" in config.input;
-  const size = "tokens" in config.input ? config.input.tokens : config.input.features;
-  const input: Shape = {
-    kind: tokens ? "tokens" : "features",
-    size,
-    time,
-    steps: undefined,
-    reverseFrom: size,
-  };
+  const { input: given } = config;
+  const [kind, size] =
+    "tokens" in given ? (["tokens", given.tokens] as const) : (["features", given.features] as const);
+  const input: Shape = { kind, size, time, steps: undefined, reverseFrom: size };
   let shape = input;
   const names = layerNamesOf(config.layers);
-  names.filter((name) => name !== "").forEach(once());
+  names.filter(Boolean).forEach(once());
   const claim = once();
   const layers = config.layers.map((description, i) => {
     const name = names[i]!;

@@ -76,6 +76,31 @@ export abstract class Parameterized {
     fillParameters(this.#engine, file);
   }
 
+  /**
+   * The values of all parameters, one after another in the order of `parameters`: PyTorch's parameters_to_vector. A copy. Set, it
+   * is vector_to_parameters: the weights of another network of these layers take the place of this one's, and the optimizer's
+   * state stays. TypeError or RangeError when it is set to anything but as many finite numbers; the weights are then as before.
+   */
+  get parameterVector(): Float32Array {
+    return this.#parameterView.slice();
+  }
+
+  set parameterVector(values: Float32Array) {
+    const view = this.#parameterView;
+    expectFloats("parameterVector", values, view.length, "as in all parameters");
+    view.set(values);
+    this.#engine.valuesChanged();
+  }
+
+  /** The values of all parameters as they stand in the core's memory. */
+  get #parameterView(): Float32Array {
+    const { core, parameters, values } = this.#engine;
+    return core.view(
+      values,
+      parameters.reduce((sum, { size }) => sum + size, 0),
+    );
+  }
+
   /** The parameter of a name. @throws RangeError when there is none */
   parameter(name: string): Parameter {
     const found = this.parameters.find((parameter) => parameter.name === name);
@@ -114,31 +139,6 @@ export class Model extends Parameterized {
    */
   static load(bytes: Uint8Array | ArrayBuffer, config?: NetworkConfig): Model {
     return load(bytes, config, (description, file) => new Model(description, file));
-  }
-
-  /**
-   * The values of all parameters, one after another in the order of `parameters`: PyTorch's parameters_to_vector. A copy. Set, it
-   * is vector_to_parameters: the weights of another network of these layers take the place of this one's, and the optimizer's
-   * state stays. TypeError or RangeError when it is set to anything but as many finite numbers; the weights are then as before.
-   */
-  get parameterVector(): Float32Array {
-    return this.#parameterView.slice();
-  }
-
-  set parameterVector(values: Float32Array) {
-    const view = this.#parameterView;
-    expectFloats("parameterVector", values, view.length, "as in all parameters");
-    view.set(values);
-    this.#engine.valuesChanged();
-  }
-
-  /** The values of all parameters as they stand in the core's memory. */
-  get #parameterView(): Float32Array {
-    const { core, parameters, values } = this.#engine;
-    return core.view(
-      values,
-      parameters.reduce((sum, { size }) => sum + size, 0),
-    );
   }
 
   /**
