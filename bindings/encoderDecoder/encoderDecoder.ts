@@ -56,9 +56,9 @@ export interface TeacherForcing {
   readonly teacherForcing?: number | ((step: number) => number);
 }
 
-export type EncoderDecoderTrainOptions = Omit<TrainOptions, "truncate"> & TeacherForcing;
+export type EncoderDecoderTrainOptions = Omit<TrainOptions, "augment" | "truncate"> & TeacherForcing;
 
-export type EncoderDecoderFitOptions = Omit<FitOptions, "truncate" | "validation"> &
+export type EncoderDecoderFitOptions = Omit<FitOptions, "augment" | "truncate" | "validation"> &
   TeacherForcing & {
     /** Data to measure on after each epoch, with the targets as the decoder's input. */
     readonly validation?: EncoderDecoderData;
@@ -260,7 +260,7 @@ export class EncoderDecoder extends Parameterized {
     const { teacherForcing = 1 } = options;
     if (typeof teacherForcing !== "function") expectNumber("teacherForcing", teacherForcing, 0, 1);
     return {
-      optionNames: [...trainOptionNames.filter((name) => name !== "truncate"), "teacherForcing"],
+      optionNames: [...trainOptionNames.filter((name) => name !== "augment" && name !== "truncate"), "teacherForcing"],
       read: (loss: Loss, data: TrainingData, name?: string) => readPairs(engine, loss, data, name),
       forward: (step) => {
         const share = typeof teacherForcing === "function" ? teacherForcing(step) : teacherForcing;
