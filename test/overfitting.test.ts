@@ -21,9 +21,7 @@ import {
   last,
   magnitudeWarp,
   Network,
-  Random,
   scaling,
-  selectExamples,
   sometimes,
   tensor,
   timeWarp,
@@ -34,9 +32,9 @@ import {
   type LayerDescription,
   type Tensor,
   type TrainOptions,
-  type TrainingBatch,
+  type TrainingData,
 } from "../bindings/index.ts";
-import { readDigits } from "./digits.ts";
+import { readDigits, type Digits } from "./digits.ts";
 
 const loss = crossEntropy();
 const optimizer = adam({ learningRate: 0.01 });
@@ -47,29 +45,18 @@ interface Losses {
   readonly unseen: number;
 }
 
-/** Losses after training on `known`, or on as many augmented batches of ten copies of it as make the same number of examples. */
+/** Losses after training on `known`. */
 function lossesOf(
   net: Network,
-  { known, unseen }: { readonly known: TrainingBatch; readonly unseen: TrainingBatch },
-  options: Partial<TrainOptions> & { readonly augment?: Augmentation; readonly epochs: number },
+  { known, unseen }: { readonly known: TrainingData; readonly unseen: TrainingData },
+  options: Partial<TrainOptions>,
 ): Losses {
-  const { augment, epochs, ...others } = options;
-  const count = known.inputs.shape[0]!;
-  const copies = augment ? 10 : 1;
-  const repeated = selectExamples(
-    known,
-    Int32Array.from({ length: copies * count }, (_, k) => k % count),
-  );
-  const data = augment ? augment(repeated, new Random(5)) : repeated;
-  for (const _ of net.train(data, { loss, optimizer, epochs: epochs / copies, clipNorm: 1, ...others }));
+  for (const _ of net.train(known, { loss, optimizer, epochs: EPOCHS, clipNorm: 1, ...options }));
   return { known: net.evaluate(known, { loss }).loss, unseen: net.evaluate(unseen, { loss }).loss };
 }
 
 describe("digits by rows", () => {
-  const [known, unseen] = readDigits(200, 1_000).map(({ inputs, targets }) => ({
-    inputs,
-    targets: tensor(targets, [targets.length]),
-  })) as [TrainingBatch, TrainingBatch];
+  const [known, unseen] = readDigits(200, 1_000) as [Digits, Digits];
   const data = { known, unseen };
   const make = (layers: readonly LayerDescription[], seed = 1) =>
     new Network({ input: { features: 28 }, layers: [...layers, dense(10)], seed });
@@ -77,7 +64,7 @@ describe("digits by rows", () => {
 
   let plain: Losses;
   beforeAll(() => {
-    plain = lossesOf(make(plainLayers), data, { epochs: EPOCHS });
+    plain = lossesOf(make(plainLayers), data, {});
   });
 
   test("a plain network learns them by heart", () => {
@@ -95,23 +82,22 @@ describe("digits by rows", () => {
     ["L2", plainLayers, { optimizer: adam({ learningRate: 0.01, weightDecay: 5e-3 }) }, 0.9],
     ["decoupled decay", plainLayers, { optimizer: adamw({ learningRate: 0.01, weightDecay: 0.3 }) }, 0.9],
   ])("%s", (_, layers, options, factor) => {
-    const { known, unseen } = lossesOf(make(layers), data, { ...options, epochs: EPOCHS });
+    const { known, unseen } = lossesOf(make(layers), data, options);
     expect(unseen).toBeLessThan(factor * plain.unseen);
     expect(known).toBeGreaterThan(plain.known);
   });
 
   test.each<[string, Augmentation, number]>([
-    ["imageShift", imageShift({ pixels: 2 }), 0.8],
-    ["imageRotate", imageRotate({ degrees: 15 }), 0.8],
+    ["imageShift", imageShift({ pixels: 2 }), 0.7],
+    ["imageRotate", imageRotate({ degrees: 15 }), 0.7],
     ["jitter", jitter(0.3), 0.7],
     ["scaling", scaling(0.5), 0.8],
-    ["magnitudeWarp", magnitudeWarp({ deviation: 0.3 }), 0.9],
-    ["timeWarp", timeWarp({ deviation: 0.3 }), 0.8],
+    ["magnitudeWarp", magnitudeWarp({ deviation: 0.3 }), 0.8],
+    ["timeWarp", timeWarp({ deviation: 0.3 }), 0.9],
     ["windowSlice, for half of them", sometimes(0.5, windowSlice({ ratio: 0.75 })), 0.9],
   ])("augmentation by %s", (_, augment, factor) => {
-    const { known, unseen } = lossesOf(make(plainLayers), data, { augment, epochs: EPOCHS });
+    const { unseen } = lossesOf(make(plainLayers), data, { augment });
     expect(unseen).toBeLessThan(factor * plain.unseen);
-    expect(known).toBeGreaterThan(plain.known);
   });
 
   test("early stopping ends with the weights of the epoch that was best on others", async () => {
@@ -129,12 +115,12 @@ describe("digits by rows", () => {
 
   test("cross-validation of the 200 tells the loss on the 1,000, which the loss of training does not", async () => {
     const fit = { loss, optimizer, epochs: EPOCHS, clipNorm: 1 };
-    const options = { folds: 4, kind: "stratified", labels: known.targets.data as Int32Array, fit } as const;
+    const options = { folds: 4, kind: "stratified", labels: known.targets, fit } as const;
     const { mean, standardDeviation, folds } = await crossValidate((fold) => make(plainLayers, fold), known, options);
     for (const { history } of folds) expect(history.loss.at(-1)).toBeLessThan(0.1 * plain.unseen);
     expect(standardDeviation.loss).toBeGreaterThan(0);
     expect(standardDeviation.loss).toBeLessThan(0.5 * mean.loss);
-    expect(Math.abs(mean.loss - plain.unseen)).toBeLessThan(2 * standardDeviation.loss);
+    expect(Math.abs(mean.loss - plain.unseen)).toBeLessThan(standardDeviation.loss);
   });
 });
 
@@ -143,7 +129,7 @@ describe("text: the character after sixteen others", () => {
   const tokenizer = characterTokenizer(text);
   const tokens = tokenizer.encode(text);
   /** 500 pieces that follow one another from a place in the text. */
-  const pieces = (from: number): TrainingBatch & { readonly inputs: Tensor<Int32Array> } => {
+  const pieces = (from: number): TrainingData & { readonly inputs: Tensor<Int32Array> } => {
     const at = Array.from({ length: 500 }, (_, k) => from + 16 * k);
     const inputs = Int32Array.from(at.flatMap((k) => [...tokens.subarray(k, k + 16)]));
     return { inputs: tensor(inputs, [500, 16]), targets: tensor(Int32Array.from(at, (k) => tokens[k + 16]!), [500]) }; // prettier-ignore
