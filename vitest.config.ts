@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 import { ProofReporter } from "./test/slow/reporter.ts";
 
-// `vitest run` takes the fast tests, `vitest run --mode slow` those in test/slow, and `--mode proofs` these one after another, so
-// that their times are true, with the page of their figures.
+// `vitest run` takes the fast tests, `vitest run --mode slow` those in test/slow, and `--mode proofs` writes the page of their
+// figures as well.
 export default defineConfig(({ mode }) => {
   const slow = mode === "slow" || mode === "proofs";
   return {
@@ -10,7 +10,6 @@ export default defineConfig(({ mode }) => {
       include: slow ? ["test/slow/**/*.test.ts"] : ["test/**/*.test.ts"],
       exclude: ["**/node_modules/**", ...(slow ? [] : ["test/slow/**"])],
       reporters: slow ? ["default", new ProofReporter(mode === "proofs" ? "docs/proofs.md" : undefined)] : ["default"],
-      fileParallelism: mode !== "proofs",
       pool: "forks",
       testTimeout: slow ? 600_000 : 30_000,
       hookTimeout: slow ? 600_000 : 60_000,

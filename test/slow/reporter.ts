@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { format, resolveConfig } from "prettier";
-import type { Reporter, TestModule } from "vitest/node";
+import type { Reporter, TestModule, Vitest } from "vitest/node";
 import type { Proof } from "./proof.ts";
 
 /** A proof, and the file of test/slow that has it. */
@@ -13,10 +13,15 @@ interface Row extends Proof {
 
 export class ProofReporter implements Reporter {
   readonly #page: string | undefined;
+  #vitest: Vitest | undefined;
 
-  /** @param page path of a Markdown file, written when every test has passed */
+  /** @param page path of a Markdown file, written when all files of tests have run and every test has passed */
   constructor(page?: string) {
     this.#page = page;
+  }
+
+  onInit(vitest: Vitest): void {
+    this.#vitest = vitest;
   }
 
   async onTestRunEnd(modules: readonly TestModule[], _: unknown, reason: string): Promise<void> {
@@ -32,9 +37,12 @@ export class ProofReporter implements Reporter {
     const table = tableOf(rows);
     console.log(`\n${await prettify(table)}`);
     if (this.#page === undefined) return;
-    const passed = reason === "passed";
-    if (passed) writeFileSync(this.#page, await prettify(pageOf(table, rows)));
-    console.log(passed ? `written: ${this.#page}` : `${this.#page} stays as it was: not all tests have passed`);
+    const all = await this.#vitest?.globTestSpecifications();
+    const complete = reason === "passed" && all?.length === modules.length;
+    if (complete) writeFileSync(this.#page, await prettify(pageOf(table, rows)));
+    console.log(
+      complete ? `written: ${this.#page}` : `${this.#page} stays as it was: not all tests have run and passed`,
+    );
   }
 }
 
@@ -45,14 +53,14 @@ async function prettify(markdown: string): Promise<string> {
 
 /** What the columns show, by their titles. */
 function cells({ task, model, measure, steps, seconds, reached, baseline, baselineOf, threshold, file }: Row) {
-  const digits = (x: number) => String(Number(x.toPrecision(3)));
+  const digits = (x: number) => (x === 0 ? "0" : x.toPrecision(3));
   return {
     task: `[${task}](../test/slow/${file})`,
     model,
     measure,
     reached: digits(reached),
-    threshold: "below" in threshold ? `< ${digits(threshold.below)}` : `> ${digits(threshold.above)}`,
-    "without learning": `${digits(baseline)}, ${baselineOf}`,
+    threshold: "below" in threshold ? `< ${Number(digits(threshold.below))}` : `> ${Number(digits(threshold.above))}`,
+    baseline: `${digits(baseline)}, ${baselineOf}`,
     steps: steps.toLocaleString("en"),
     seconds: seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0),
   };
@@ -74,11 +82,11 @@ function pageOf(table: string, rows: readonly Row[]): string {
 
 The classic tasks for networks with a memory. \`npm run proofs\` trains these networks, holds each figure to its threshold and writes
 this page; \`npm run test:slow\` does the same and leaves the page as it is. Every figure is measured on data that training has not
-seen. All but the seconds are the same at each run and on each machine. Where the threshold is a lower bound, the network
-is meant to fail.
+seen; the baseline is what can be had on the same data without a network. Figures are the same at each run, and seconds are of
+processor time. Where the threshold is a lower bound, the network is meant to fail.
 
 ${table}
 
-${seconds.toFixed(0)} seconds of training on one core of ${cpus()[0]?.model ?? "an unknown processor"}, Node ${process.version.slice(1)}.
+${seconds.toFixed(0)} seconds of training in all, on ${cpus()[0]?.model ?? "an unknown processor"}, Node ${process.version.slice(1)}.
 `;
 }
