@@ -108,7 +108,7 @@ function licenseOf(directory) {
   ].join("\n");
 }
 
-/** Methods by which networks learn. */
+/** Methods and public fields by which networks learn. */
 const learning = new Set([
   ...[
     "backward",
@@ -126,7 +126,8 @@ const learning = new Set([
     "planBackward",
     "planLoss",
   ],
-  ...["randomState", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers", "weights", "zeroGradients"],
+  ...["randomState", "replan", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers"],
+  ...["weights", "zeroGradients"],
 ]);
 
 /** Fields that only these read. */

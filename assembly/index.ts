@@ -33,6 +33,17 @@ export { swapAxes, tdnnBackward, tdnnForward } from "./tdnn";
 export { drawMask } from "./regularize";
 export { addGates } from "./gates";
 export {
+  attentionAdditiveBackward,
+  attentionAdditiveForward,
+  attentionDotBackward,
+  attentionDotForward,
+  attentionPack,
+  gatherSequences,
+  scatterSequences,
+  sequenceSpans,
+} from "./attention";
+export { feedRows, feedTokens, gatherRows, power, scatterRows } from "./decoder";
+export {
   countCorrect,
   crossEntropy,
   crossEntropySoft,

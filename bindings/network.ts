@@ -7,8 +7,9 @@ import type { Weights } from "./data/weights.ts";
 import type { Engine } from "./engine.ts";
 import { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
-import { summary } from "./inspect/summary.ts";
-import { storages, writeModel, type ModelFile } from "./io/model.ts";
+import { inputText, summary } from "./inspect/summary.ts";
+import { expectStorage, type SaveOptions } from "./io/compact.ts";
+import { writeModel, type ModelFile } from "./io/model.ts";
 import { expectLoss, type Loss, type Targets } from "./losses/loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
 import { Parameter, type NetworkBuffer } from "./parameter.ts";
@@ -18,15 +19,7 @@ import { OptimizerState } from "./optimizers/state.ts";
 import { sizeOf, tensor, type Tensor } from "./tensor.ts";
 import { Trainer } from "./train.ts";
 import type { TrainOptions } from "./trainOptions.ts";
-import {
-  expectBoolean,
-  expectNumber,
-  expectOneOf,
-  expectOptions,
-  expectPositive,
-  expectRange,
-  expectType,
-} from "./validate.ts";
+import { expectBoolean, expectNumber, expectOptions, expectPositive, expectRange, expectType } from "./validate.ts";
 
 export interface ForwardOptions extends RunOptions {
   /** Keep what backward needs, let dropout act, and let batchNorm() take the batch's own statistics. Default false. */
@@ -53,15 +46,6 @@ export interface LossOptions {
 export interface StepOptions {
   /** Instead of the optimizer's. */
   readonly learningRate?: number;
-}
-
-export interface SaveOptions {
-  /**
-   * How the parameters are kept; the file is loaded as any other. "f16": in half the size, off by at most 2^-11 of a number, or 2^-25
-   * of one below 2^-14. "i8": in about a quarter, the matrices as whole numbers with a scale for each row, off by at most 1/254 of
-   * the largest in the row; vectors stay. Default "f32", bit for bit.
-   */
-  readonly dtype?: "f32" | "f16" | "i8";
 }
 
 /** A network of layers: it runs, learns, streams and is saved. All calls but `fit` are synchronous. */
@@ -105,9 +89,7 @@ export class Network extends Model {
    * @throws RangeError when a number is beyond what the `dtype` holds
    */
   save(options: SaveOptions = {}): Uint8Array<ArrayBuffer> {
-    expectOptions("save", options, ["dtype"]);
-    const { dtype = "f32" } = options;
-    return writeModel(this.#engine, this, undefined, expectOneOf("dtype", dtype, storages));
+    return writeModel(this.#engine, this, undefined, expectStorage(options));
   }
 
   /**
@@ -135,7 +117,7 @@ export class Network extends Model {
     const engine = this.#engine;
     const checked = expectLoss(loss);
     const inputs = this.#lastInput("loss");
-    const { value } = checked.run(engine, readGoal(engine, checked, inputs, targets, options.weights));
+    const { value } = checked.run(engine, readGoal(checked, outputForm(engine, inputs), targets, options.weights));
     this.#hasLoss = true;
     return value;
   }
@@ -249,6 +231,6 @@ export class Network extends Model {
 
   /** A table of the layers with their outputs and parameters, for people. */
   summary(): string {
-    return summary(this.#engine, this.config);
+    return summary(this.#engine, inputText(this.config.input));
   }
 }

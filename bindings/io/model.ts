@@ -1,10 +1,9 @@
-import type { EngineConfig } from "../build.ts";
 import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
 import type { ParameterBlock } from "../layers/layer.ts";
 import { showShape } from "../tensor.ts";
 import { expectRange, show } from "../validate.ts";
-import { halfTensor, int8Tensors } from "./compact.ts";
+import { halfTensor, int8Tensors, type Storage } from "./compact.ts";
 import { parseObject } from "./json.ts";
 import { float32Of, readSafetensors, writeSafetensors, type RawTensor, type Safetensors } from "./safetensors.ts";
 
@@ -18,15 +17,12 @@ export const RESERVED = "__training__.";
 /** After the name of a tensor of I8: its scales. No parameter of a layer is called so. */
 const SCALE = ".scale";
 
-/** How the numbers of a file are kept. */
-export const storages = ["f32", "f16", "i8"] as const;
-export type Storage = (typeof storages)[number];
-
 type NamedTensor = readonly [string, RawTensor];
 
 /** What a file says of a network beside its tensors. */
 export interface ModelHead {
-  readonly config: EngineConfig;
+  /** As JSON the description of the network. */
+  readonly config: object;
   /** Texts of the user. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -55,7 +51,7 @@ export function writeModel(
   const tensors = engine.tensors.flatMap((block) =>
     tensorsOf(block, engine.core.view(block.value, block.size), storage),
   );
-  const description = { version: 1, input: config.input, layers: config.layers, seed: config.seed };
+  const description = { version: 1, ...config };
   return writeSafetensors([...tensors, ...(training?.tensors ?? [])], {
     ...metadata,
     [DESCRIPTION]: JSON.stringify(description),
@@ -112,15 +108,15 @@ function scaled(tensors: Safetensors["tensors"]): Safetensors["tensors"] {
 }
 
 function parseDescription(text: string): unknown {
-  const value = parseObject("the file's description of the network", text);
-  if (value.version !== 1) {
-    const version = show(value.version);
+  const { version: given, ...description } = parseObject("the file's description of the network", text);
+  if (given !== 1) {
+    const version = show(given);
     throw new FormatError(
       "unsupported",
       `the file's description has version ${version}, and this library reads 1: update it`,
     );
   }
-  return { input: value.input, layers: value.layers, seed: value.seed };
+  return description;
 }
 
 /**
