@@ -158,7 +158,7 @@ const withoutLearning = {
       const isLearning = isMethod ? learning.has(name.replace("#", "")) : learningFields.has(name);
       if (isLearning) kept = kept.slice(0, start) + kept.slice(end);
     }
-    kept = kept.replace(/\bthis\.(#?\w+) = [^;]*;/g, (set, name) => (learningFields.has(name) ? "" : set));
+    kept = kept.replace(/\bthis\.(#?\w+) = [^;]*;/g, (set, name) => (learningFields.has(name) ? ";" : set));
     return { code: kept.replace(/\btraining (?=\?|&&)|\bpurpose !== "run"/g, "false "), map: null };
   },
 };
