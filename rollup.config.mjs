@@ -253,6 +253,7 @@ export default [
     external: /^node:/,
     plugins: [
       redirect(library, { id: "./index.js", external: true }),
+      redirect(formats, { id: "./formats.js", external: true }),
       publicOnly,
       executable,
       nodeResolve({ preferBuiltins: true, exportConditions: ["node"] }),

@@ -197,7 +197,7 @@ function kindOf(value: unknown): string {
 // ---- tensors
 
 /** Of the tensors together, in bytes of the file: views may overlap, but a few bytes must not become gigabytes. */
-const MAX_GROWTH = 4;
+const MAX_GROWTH = 2;
 
 function readTensors(state: ReadonlyMap<string, StoredTensor>, archive: Archive): [string, RawTensor][] {
   const sizes = [...state.values()].map(({ storage, shape }) => bytesOf(storage.dtype, shape));
