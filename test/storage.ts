@@ -1,4 +1,4 @@
-/** What float16 and int8 cost, on trained models: npx tsx test/storage.ts. */
+/** What float16 and int8 cost, on trained models: npm run storage. */
 
 import { Network } from "../bindings/index.ts";
 import { json, opusNetwork, segmenterNames, segmenterNetwork, split, type Segmenter } from "./kerasModels.ts";
