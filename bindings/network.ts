@@ -214,6 +214,11 @@ export class Network extends Model {
     return fit(this.#engine, this, data, options);
   }
 
+  /** For gradientFlow. @internal */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
   /** State of the random generator, 64 bytes: dropout and the order of examples depend on it. A copy; may be set. */
   get randomState(): Uint8Array {
     return this.#engine.randomState.slice();
