@@ -33,6 +33,7 @@ export { layerNormBackward, layerNormForward } from "./layerNorm";
 export { jordanBackward, jordanForward } from "./jordan";
 export { swapAxes, tdnnBackward, tdnnForward } from "./tdnn";
 export { drawMask } from "./regularize";
+export { spectralRadius, spectralScratch } from "./spectralRadius";
 export { addGates } from "./gates";
 export {
   countCorrect,

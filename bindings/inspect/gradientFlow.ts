@@ -5,10 +5,11 @@ import { NumericError } from "../errors.ts";
 import type { LayerDescription } from "../layers/index.ts";
 import type { Recurrence } from "../layers/layer.ts";
 import { expectLoss, type Loss } from "../losses/loss.ts";
-import type { Network } from "../network.ts";
-import { expectOptions } from "../validate.ts";
+import { Network } from "../network.ts";
+import { expectOptions, expectType } from "../validate.ts";
+import { meanByStep, rateOf } from "./flowRate.ts";
 import { adviseOn, judge, type Verdict } from "./gradientVerdict.ts";
-import { spectralRadii, spectralScratch } from "./spectralRadius.ts";
+import { scratchOf, spectralRadii } from "./spectralRadius.ts";
 
 export type { Verdict } from "./gradientVerdict.ts";
 
@@ -71,6 +72,7 @@ export interface GradientFlow {
 export function gradientFlow(net: Network, data: TrainingData, options: GradientFlowOptions): GradientFlow {
   expectOptions("gradientFlow", options, ["loss"]);
   const loss = expectLoss(options.loss);
+  expectType(net instanceof Network, "net", "a Network", net);
   const { engine } = net;
   const dataset = readDataset(engine, loss, data);
   if (!net.config.layers.some(({ type }) => type in gateNames)) {
@@ -204,79 +206,22 @@ function lengthsOf({ core }: Engine, { rows: { B, T, batchSizes } }: Recurrence)
   return lengths;
 }
 
-/** Mean over the sequences that have the step. */
-function meanByStep(norms: Float32Array, lengths: Int32Array): Float64Array {
-  const at = rowsByStep(lengths);
-  return Float64Array.from({ length: lengths[0]! }, (_, t) => {
-    const own = norms.subarray(at[t], at[t + 1]);
-    return own.reduce((sum, norm) => sum + norm, 0) / own.length;
-  });
-}
-
-/** The first row of each step, and of one more. */
-function rowsByStep(lengths: Int32Array): number[] {
-  const at = [0];
-  for (let t = 0; t < lengths[0]!; t++) at.push(at[t]! + lengths.filter((length) => length > t).length);
-  return at;
-}
-
-/** Smallest normal and largest float32: a gradient beyond them has lost its digits. */
-const [SMALLEST, LARGEST] = [2 ** -126, (2 - 2 ** -23) * 2 ** 127];
-
-/**
- * The geometric mean of the factors from each step to the one before, back from the end of the sequences. A factor is that of the
- * norms, summed over the sequences which have both steps.
- */
-function rateOf(norms: Float32Array, lengths: Int32Array, reverse: boolean): number {
-  const at = rowsByStep(lengths);
-  const normAt = (b: number, back: number) => norms[at[reverse ? back : lengths[b]! - 1 - back]! + b]!;
-  let [product, steps] = [1, 0];
-  for (let back = 1; back < lengths[0]!; back++) {
-    let [near, far] = [0, 0];
-    for (let b = 0; b < lengths.length && lengths[b]! > back; b++) {
-      near += normAt(b, back - 1);
-      far += normAt(b, back);
-    }
-    if (!(near >= SMALLEST && near < Infinity)) break;
-    product *= (far < Infinity ? Math.max(far, SMALLEST) : LARGEST) / near;
-    steps++;
-  }
-  if (steps > 0) return root(product, steps);
-  if (lengths[0] === 1) return 1;
-  return normAt(0, 0) < LARGEST ? 0 : Infinity; // nothing comes from the end, or too much
-}
-
-/** x^(1/n): the product of x^(1/2^j) over the binary digits j of 1/n. Math.pow differs between engines, a square root does not. */
-function root(x: number, n: number): number {
-  let result = 1;
-  for (let rest = 1 / n; rest > 0; rest = (rest % 1) * 2, x = Math.sqrt(x)) if (rest >= 1) result *= x;
-  return result;
-}
-
 function radiiOf(engine: Engine, { type }: LayerDescription, recurrence: Recurrence): Record<string, number> {
-  const radii = spectralRadii(engine.core, recurrence, engine.room(spectralScratch(recurrence)));
+  const radii = spectralRadii(engine.core, recurrence, engine.room(scratchOf(engine.core, recurrence)));
   const names = gateNames[type]![radii.length]!;
-  return Object.fromEntries(radii.map((radius, gate) => [names[gate], radius]));
+  return Object.fromEntries(radii.map((radius, gate) => [names[gate]!, radius]));
 }
 
 /** A line for each layer, and its advice below. */
 function tableOf(layers: readonly LayerFlow[]): string {
-  const table = layers.map(({ name, norms, radii, rate, verdict }) => [
-    ...[name, norms[0]!.toExponential(1), norms.at(-1)!.toExponential(1), rate.toPrecision(3)],
-    ...[
-      verdict,
-      Object.entries(radii)
-        .map(([gate, radius]) => `${gate} ${radius.toFixed(2)}`)
-        .join("  "),
-    ],
-  ]);
   const head = ["layer", "first step", "last step", "rate", "verdict", "spectral radius"];
-  const widths = head.map((title, i) => Math.max(title.length, ...table.map((row) => row[i]!.length)));
-  const lines = [head, ...table].map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i]!))
-      .join("  ")
-      .trimEnd(),
-  );
-  return [...lines, ...layers.map(({ name, advice }) => `${name}: ${advice}`)].join("\n");
+  const rows = layers.map(({ name, norms, radii, rate, verdict }): string[] => {
+    const ends = [norms[0], norms.at(-1)].map((norm) => norm!.toExponential(1));
+    const byGate = Object.entries(radii).map(([gate, radius]) => `${gate} ${radius.toFixed(2)}`);
+    return [name, ...ends, rate.toPrecision(3), verdict, byGate.join("  ")];
+  });
+  const table = [head, ...rows];
+  const widths = head.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
+  const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  "));
+  return [...lines, ...layers.map(({ name, advice }) => `${name}: ${advice}`)].map((line) => line.trimEnd()).join("\n");
 }

@@ -33,7 +33,7 @@ export function adviseOn(finding: Finding): string {
   return `${found}: ${verdict === "vanishing" ? againstVanishing(finding) : againstExploding(finding)}`;
 }
 
-/** The number of factors `rate` that reach `times`. */
+/** How many factors `rate` it takes to reach `times`. */
 function stepsTo(times: number, rate: number): number {
   let n = 1;
   for (let reach = rate; rate < 1 ? reach > times : reach < times; reach *= rate) n++;
@@ -41,34 +41,31 @@ function stepsTo(times: number, rate: number): number {
 }
 
 function againstVanishing({ description, steps }: Finding): string {
-  if (description.type === "elman") {
-    const carry = 'or keep it with activation: "relu" and recurrentInit: identity()';
-    if (description.activation === "relu") {
-      return "begin with recurrentInit: identity() and biasInit: constant(0), use a lower learning rate so that units stay alive, or lstm()";
-    }
-    if (description.activation === "sigmoid")
-      return `the slope of sigmoid is 1/4 at most: use lstm() or gru() in its place, ${carry}`;
-    return `use lstm() or gru() in its place, ${carry}`;
+  const kept = 'keep it with activation: "relu" and recurrentInit: identity()';
+  const bias = `forgetBias: ${logarithm(steps)}, about the logarithm of the steps`;
+  switch (description.type) {
+    case "lstm":
+      return `open the forget gate at the start, with ${bias}`;
+    case "gru":
+      return `raise the update gate's part of bias_hh, the second third, to ${logarithm(steps)}, or use lstm() with ${bias}`;
+    case "elman":
+      if (description.activation === "relu") return "begin with recurrentInit: identity(), or use lstm()";
+      if (description.activation === "sigmoid") return `the slope of sigmoid is at most 1/4: use lstm(), or ${kept}`;
+      return `use lstm(), or ${kept}`;
+    default:
+      return 'raise "decay", or use lstm()';
   }
-  if (description.type === "lstm") {
-    return `raise the bias of the forget gate, which is to keep the cell for so long, with forgetBias: ${logarithm(steps)} (the logarithm of the steps)`;
-  }
-  if (description.type === "gru") {
-    return `raise the bias of the update gate (the second third of bias_hh) to about ${logarithm(steps)}, the logarithm of the steps, or use lstm() with forgetBias: ${logarithm(steps)}`;
-  }
-  return 'raise "decay" towards 1, or use lstm() or gru() in its place';
 }
 
 function againstExploding({ radii }: Finding): string {
   const [gate, radius] = Object.entries(radii).reduce((a, b) => (b[1] > a[1] ? b : a));
-  const smaller =
-    radius > 1
-      ? `; begin with smaller recurrent weights, such as recurrentInit: orthogonal(): the spectral radius of "${gate}" is ${radius.toPrecision(3)}, and above 1 it lets the gradient grow`
-      : "";
-  return `train with clipNorm: 1 and a lower learning rate${smaller}`;
+  const cure = "train with clipNorm: 1 and a lower learning rate";
+  if (!(radius > 1)) return cure;
+  const found = `the spectral radius of "${gate}" is ${radius.toPrecision(3)}, and above 1 the gradient can grow`;
+  return `${cure}, and begin with smaller recurrent weights, such as recurrentInit: orthogonal(): ${found}`;
 }
 
-/** The natural logarithm of n, rounded up: the smallest whole bias whose sigmoid keeps at least 1 − 1/n of the state. */
+/** The natural logarithm of n, rounded up: a gate with this bias keeps 1 − 1/n of the state or more (Tallec & Ollivier 2018). */
 function logarithm(n: number): number {
   let whole = 1;
   for (let reach = Math.E; reach < n; reach *= Math.E) whole++;
