@@ -84,7 +84,7 @@ function cover(): Case[] {
     ...one,
     layers: 1 + (k % 2),
     bidirectional: k % 3 === 1,
-    lengths: k % 4 < 2 ? [4, 4] : [2, 5, 1],
+    lengths: one.H > 9 ? [3, 2] : k % 4 < 2 ? [4, 4] : [2, 5, 1],
   }));
 }
 

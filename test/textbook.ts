@@ -18,7 +18,8 @@ import {
 import { jacobians, normsByProduct } from "./reference/jacobians.ts";
 import { numbers } from "./support.ts";
 
-export const [T, B, H] = [100, 16, 32];
+export const [T, H] = [100, 32];
+const B = 16;
 
 const small = { weightInit: normal(0.01), biasInit: constant(0) };
 export const cases = {
@@ -39,7 +40,7 @@ export const cases = {
 const inputs = numbers([B, T, 2], 7);
 /** The first feature at the last step: the state has to be written to be read, and nothing has to be kept. */
 const targets = Array.from({ length: B }, (_, b) => [inputs.data[(b * T + T - 1) * 2]!]);
-export const data = { inputs, targets };
+const data = { inputs, targets };
 const loss = meanSquaredError();
 
 export function networkOf(name: keyof typeof cases): Network {

@@ -43,7 +43,7 @@ export function jacobians(p: ElmanParams, activation: keyof typeof activations, 
 }
 
 /** A·B, both (n, n) */
-export function product(a: Vector, b: Vector, n: number): Vector {
+function product(a: Vector, b: Vector, n: number): Vector {
   const c = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < n; k++) {
