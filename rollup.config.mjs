@@ -106,11 +106,13 @@ function licenseOf(directory) {
   ].join("\n");
 }
 
-/** Methods by which networks learn. */
+/** Methods and public fields by which networks learn. */
 const learning = new Set([
   ...[
     "backward",
     "backwardBoth",
+    "classWeights",
+    "dOutput",
     "drop",
     "enterOutputGradient",
     "enterTargets",
@@ -124,7 +126,8 @@ const learning = new Set([
     "planBackward",
     "planLoss",
   ],
-  ...["randomState", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers", "weights", "zeroGradients"],
+  ...["randomState", "replan", "reserveSlots", "room", "saved", "scratch", "slot", "slotOwner", "targets"],
+  ...["updateBuffers", "wHhRows", "wIhRows", "weights", "zeroGradients"],
 ]);
 
 /**
@@ -135,7 +138,7 @@ const withoutLearning = {
   name: "without-learning",
   transform(code) {
     let kept = code;
-    for (const { start, end, name } of methodsOf(this.parse(code)).reverse()) {
+    for (const { start, end, name } of membersOf(this.parse(code)).reverse()) {
       if (learning.has(name)) kept = kept.slice(0, start) + kept.slice(end);
     }
     return { code: kept.replace(/\btraining (?=\?|&&)/g, "false "), map: null };
@@ -143,15 +146,15 @@ const withoutLearning = {
 };
 
 /**
- * The methods of the classes that a module declares, from its first to its last.
+ * The methods and fields of the classes that a module declares, from its first to its last.
  * @param {import("estree").Program} program
  */
-function methodsOf(program) {
+function membersOf(program) {
   return program.body.flatMap((statement) => {
     const declared = statement.type === "ExportNamedDeclaration" ? statement.declaration : statement;
     if (declared?.type !== "ClassDeclaration") return [];
     return declared.body.body.flatMap((member) => {
-      if (member.type !== "MethodDefinition" || !("name" in member.key)) return [];
+      if (member.type === "StaticBlock" || !("name" in member.key)) return [];
       const { start, end } = /** @type {{ start: number, end: number }} */ (/** @type {unknown} */ (member));
       return [{ start, end, name: member.key.name }];
     });

@@ -36,6 +36,17 @@ export { drawMask } from "./regularize";
 export { spectralRadius, spectralScratch } from "./spectralRadius";
 export { addGates } from "./gates";
 export {
+  attentionAdditiveBackward,
+  attentionAdditiveForward,
+  attentionDotBackward,
+  attentionDotForward,
+  attentionPack,
+  gatherSequences,
+  scatterSequences,
+  sequenceSpans,
+} from "./attention";
+export { feedRows, feedTokens, gatherRows, power, scatterRows } from "./decoder";
+export {
   countCorrect,
   crossEntropy,
   crossEntropySoft,

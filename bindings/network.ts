@@ -7,7 +7,7 @@ import type { Weights } from "./data/weights.ts";
 import type { Engine } from "./engine.ts";
 import { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
-import { summary } from "./inspect/summary.ts";
+import { inputText, summary } from "./inspect/summary.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
 import { expectLoss, type Loss, type Targets } from "./losses/loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
@@ -113,7 +113,7 @@ export class Network extends Model {
     const engine = this.#engine;
     const checked = expectLoss(loss);
     const inputs = this.#lastInput("loss");
-    const { value } = checked.run(engine, readGoal(engine, checked, inputs, targets, options.weights));
+    const { value } = checked.run(engine, readGoal(checked, outputForm(engine, inputs), targets, options.weights));
     this.#hasLoss = true;
     return value;
   }
@@ -232,6 +232,6 @@ export class Network extends Model {
 
   /** A table of the layers with their outputs and parameters, for people. */
   summary(): string {
-    return summary(this.#engine, this.config);
+    return summary(this.#engine, inputText(this.config.input));
   }
 }

@@ -16,7 +16,7 @@ import { expectClose, expectGradients, randomNumbers, toTensor } from "./agreeme
 import { loadGolden } from "./golden.ts";
 import { centralDifference } from "./reference.ts";
 import * as reference from "./reference/batchNorm.ts";
-import { bitsOf, expectError, numbers, parametersOf, type Kind } from "./support.ts";
+import { bitsOf, expectThrown, numbers, parametersOf, type Kind } from "./support.ts";
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, k) => sum + v * b[k]!, 0);
 const buffersOf = (net: Network): string => bitsOf(Float32Array.from(net.buffers.flatMap(({ value }) => [...value])));
@@ -238,11 +238,5 @@ test.each<[string, () => unknown, Kind, RegExp]>([
   ["affine 1", wrong({ affine: 1 }), TypeError, /"affine" expected true or false, got 1/],
   ["a misspelt option", wrong({ eps: 1 }), TypeError, /batchNorm: unknown option "eps"/],
 ])("%s", (_, call, kind, text) => {
-  let error: unknown;
-  try {
-    call();
-  } catch (thrown) {
-    error = thrown;
-  }
-  expectError(error, kind, text);
+  expectThrown(call, kind, text);
 });

@@ -9,13 +9,15 @@ const folder = mkdtempSync(join(root, "build", "readme-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const pages = ["docs/limits.md", "docs/gradients.md"].map((page) => readFileSync(join(root, page), "utf8"));
-const blocks = [...(readme + pages.join("\n")).matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = ""], i) => ({
+const pages = ["limits", "training", "encoder-decoder", "gradients"].map((page) =>
+  readFileSync(join(root, `docs/${page}.md`), "utf8"),
+);
+const blocks = [...[readme, ...pages].join("\n").matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = ""], i) => ({
   i,
   code,
 }));
 
-describe("the code in the README, in docs/limits.md and in docs/gradients.md runs", () => {
+describe("the code in the README and in docs runs", () => {
   test("there are blocks", () => {
     expect(blocks.length).toBeGreaterThanOrEqual(5);
   });

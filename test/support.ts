@@ -87,3 +87,14 @@ export async function errorOf(call: () => unknown): Promise<unknown> {
   }
   return undefined;
 }
+
+/** Calls, and expects it to throw an error of this kind with this text. */
+export function expectThrown(call: () => unknown, kind: Kind, text: RegExp): void {
+  let error: unknown;
+  try {
+    call();
+  } catch (thrown) {
+    error = thrown;
+  }
+  expectError(error, kind, text);
+}

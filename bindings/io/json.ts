@@ -3,7 +3,7 @@
 import { FormatError } from "../errors.ts";
 import { show } from "../validate.ts";
 
-const CURE = "The file is damaged or of another format: write or download it again.";
+export const DAMAGED = "The file is damaged or of another format: write or download it again.";
 
 /**
  * The members of a JSON object in the order of the text. JSON.parse alone would hide a name that occurs twice, by
@@ -40,7 +40,7 @@ export function parseObject(what: string, json: string): Record<string, unknown>
   } catch {
     // reported below
   }
-  throw new FormatError("malformed", `${what} expected a JSON object, got ${show(json)}. ${CURE}`);
+  throw new FormatError("malformed", `${what} expected a JSON object, got ${show(json)}. ${DAMAGED}`);
 }
 
 /** The index after the string that starts at `start` with a quotation mark. */
@@ -54,7 +54,7 @@ function addName(what: string, names: Set<string> | undefined, literal: string):
   if (names === undefined) return; // a string in an array
   const name = JSON.parse(literal) as string; // "a" and "\u0061" are the same
   if (names.has(name)) {
-    throw new FormatError("malformed", `${what} expected every name once, got ${show(name)} twice. ${CURE}`);
+    throw new FormatError("malformed", `${what} expected every name once, got ${show(name)} twice. ${DAMAGED}`);
   }
   names.add(name);
 }

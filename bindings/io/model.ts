@@ -1,4 +1,3 @@
-import type { EngineConfig } from "../build.ts";
 import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
 import type { ParameterBlock } from "../layers/layer.ts";
@@ -18,7 +17,8 @@ type NamedTensor = readonly [string, RawTensor];
 
 /** What a file says of a network beside its tensors. */
 export interface ModelHead {
-  readonly config: EngineConfig;
+  /** As JSON the description of the network. */
+  readonly config: object;
   /** Texts of the user. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -46,7 +46,7 @@ export function writeModel(
   const tensors = engine.tensors.map(({ name, shape, value, size, buffer }): NamedTensor => {
     return [name, (buffer?.write ?? floatTensor)(engine.core.view(value, size), shape)];
   });
-  const description = { version: 1, input: config.input, layers: config.layers, seed: config.seed };
+  const description = { version: 1, ...config };
   return writeSafetensors([...tensors, ...(training?.tensors ?? [])], {
     ...metadata,
     [DESCRIPTION]: JSON.stringify(description),
@@ -75,15 +75,15 @@ export function readModel(bytes: Uint8Array | ArrayBuffer): ModelFile {
 }
 
 function parseDescription(text: string): unknown {
-  const value = parseObject("the file's description of the network", text);
-  if (value.version !== 1) {
-    const version = show(value.version);
+  const { version: given, ...description } = parseObject("the file's description of the network", text);
+  if (given !== 1) {
+    const version = show(given);
     throw new FormatError(
       "unsupported",
       `the file's description has version ${version}, and this library reads 1: update it`,
     );
   }
-  return { input: value.input, layers: value.layers, seed: value.seed };
+  return description;
 }
 
 /**

@@ -9,7 +9,7 @@
 
 import { FormatError, type FormatErrorCode } from "../errors.ts";
 import { show } from "../validate.ts";
-import { isObject, parseMembers } from "./json.ts";
+import { DAMAGED, isObject, parseMembers } from "./json.ts";
 
 /** The types of the format: the first number in a name is the bits of one element, and BOOL has 8. */
 // prettier-ignore
@@ -21,7 +21,6 @@ const DTYPES = [
 const SHAPE = "shape [sizes] with a product below 2^53";
 const METADATA = "__metadata__";
 const MAX_HEADER = 100_000_000;
-const DAMAGED = "The file is damaged or of another format: write or download it again.";
 
 /** Type of the elements of a tensor, under the name the format gives it. */
 export type Dtype = (typeof DTYPES)[number];

@@ -18,6 +18,24 @@ export class Rows {
   B = 0;
   /** Address of the number of sequences of each step, i32 (T). */
   batchSizes: Pointer = 0;
+  /** Address of the place of each sequence in the caller's batch, i32 (B). */
+  order: Pointer = 0;
+  /** Whether sequences are of different length, so that `order` may be another than the caller's. */
+  ragged = false;
+}
+
+/** What a decoder looks at: the output of its encoder. */
+export interface Memory {
+  readonly size: number;
+  /** Of the current plan. */
+  rows: Rows;
+  /** Rows (N, padded(size)), and the gradient by them, which attention adds to. */
+  y: Pointer;
+  dy: Pointer;
+  /** Address of the place in `rows` of each sequence of the decoder, i32 (B). */
+  map: Pointer;
+  /** Another number each time when the encoder has run. */
+  version: number;
 }
 
 /** What flows from one layer to the next, known when the network is built. */
@@ -97,6 +115,8 @@ export interface Builder {
   readonly input: Shape;
   /** Room for the weight gradient product, shared by all layers; set before a batch runs. */
   readonly shared: { scratch: Pointer };
+  /** What attention looks at; undefined but in the decoder of an encoder and decoder. */
+  readonly memory: Memory | undefined;
   /** Adds a parameter, or a buffer; `initialize` fills it when the network is new. */
   declare(
     name: string,

@@ -382,7 +382,7 @@ export class Recurrent extends Layer {
     for (const level of this.#levels) {
       level.x = x;
       x = level.cells.length === 2 ? this.#forwardBoth(level) : level.cells[0]!.forward(x);
-      if (level.mask) x = this.drop(level, x);
+      if (whole && level.mask) x = this.drop(level, x);
     }
     return x;
   }
