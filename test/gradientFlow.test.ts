@@ -2,12 +2,14 @@
 
 import { describe, expect, test } from "vitest";
 import {
+  attention,
   batchNorm,
   crossEntropy,
   dense,
   dropout,
   elman,
   embedding,
+  EncoderDecoder,
   gradientFlow,
   gru,
   jordan,
@@ -21,6 +23,8 @@ import {
   sgd,
   tdnn,
   tensor,
+  type DecoderLayerDescription,
+  type EncoderDecoderConfig,
   type GradientFlow,
   type LayerDescription,
   type LstmOptions,
@@ -30,7 +34,17 @@ import { drawMasks } from "./masks.ts";
 import type { Params } from "./reference.ts";
 import * as referenceJordan from "./reference/jordan.ts";
 import { recurrentVariant, type VariantCell, type VariantConfig } from "./reference/recurrentVariants.ts";
-import { bitsOf, errorOf, expectError, gradientsOf, indices, numbers, stateOf, type Kind } from "./support.ts";
+import {
+  bitsOf,
+  errorOf,
+  expectError,
+  gradientsOf,
+  indices,
+  numbers,
+  parametersOf,
+  stateOf,
+  type Kind,
+} from "./support.ts";
 
 type Vector = Float64Array;
 const mse = meanSquaredError();
@@ -478,6 +492,52 @@ describe("forms of data and networks", () => {
     expect(one).toMatchObject({ rate: 1, verdict: "healthy", advice: expect.stringContaining("one step") as string });
   });
 
+  describe("an EncoderDecoder", () => {
+    const make = (layers: readonly DecoderLayerDescription[], bridge?: EncoderDecoderConfig["bridge"]) =>
+      new EncoderDecoder({
+        encoder: { input: { features: 2 }, layers: [elman(3)] },
+        decoder: { input: { features: 1 }, layers },
+        ...(bridge !== undefined && { bridge }),
+        seed: 2,
+      });
+
+    test("both sides, each with its own steps; nothing has changed", () => {
+      const net = make([gru(4), attention("additive"), dense(1)]);
+      const before = bitsOf(parametersOf(net)) + bitsOf(gradientsOf(net));
+      const data = {
+        inputs: [numbers([7, 2]), numbers([2, 2], 2)],
+        targets: [numbers([3, 1], 3), numbers([5, 1], 4)],
+      };
+      const { loss, layers } = gradientFlow(net, data, { loss: mse });
+      expect(loss).toBe(net.evaluate(data, { loss: mse }).loss);
+      expect(layers.map(({ name, type, norms, radii }) => [name, type, norms.length, Object.keys(radii)])).toEqual([
+        ["encoder.elman.l0", "elman", 7, ["h"]],
+        ["decoder.gru.l0", "gru", 5, ["r", "z", "n"]],
+      ]);
+      expect(bitsOf(parametersOf(net)) + bitsOf(gradientsOf(net))).toBe(before);
+    });
+
+    test("the encoder's norm of a step is that of its bias's gradient over the slope of tanh", () => {
+      const net = make([elman(3), dense(1)], "copy");
+      const [inputs, targets] = [numbers([1, 1, 2], 5), numbers([1, 4, 1], 6)];
+      const { layers } = gradientFlow(net, { inputs, targets }, { loss: mse });
+      const read = tensor(new Float32Array(4), [1, 4, 1]);
+      read.data.set(targets.data.subarray(0, 3), 1);
+      net.forward(inputs, read, { training: true });
+      net.loss(mse, targets);
+      net.backward();
+      const valueOf = (name: string) => net.parameter(`encoder.elman.${name}`).value;
+      const slopes = Array.from({ length: 3 }, (_, k) => {
+        const [w, b] = [valueOf("weight_ih_l0"), valueOf("bias_ih_l0")[k]! + valueOf("bias_hh_l0")[k]!];
+        return 1 - Math.tanh(w[2 * k]! * inputs.data[0]! + w[2 * k + 1]! * inputs.data[1]! + b) ** 2;
+      });
+      const { gradient } = net.parameter("encoder.elman.bias_ih_l0");
+      const expected = Math.hypot(...slopes.map((slope, k) => gradient[k]! / slope));
+      expect(expected).toBeGreaterThan(0.001);
+      expect(layers[0]!.norms[0]! / expected).toBeCloseTo(1, 5);
+    });
+  });
+
   test("a list of sequences is the padded batch", () => {
     const net = new Network({ input: { features: 2 }, layers: [elman(3), dense(1)] });
     const list = { inputs: [numbers([4, 2]), numbers([2, 2], 2)], targets: [numbers([4, 1], 3), numbers([2, 1], 4)] };
@@ -636,7 +696,12 @@ describe("errors", () => {
       RangeError,
       /"targets" expected 4 steps, as the output has, got 3/,
     ],
-    ["no network", () => gradientFlow({} as never, data, { loss: mse }), TypeError, /"net" expected a Network/],
+    [
+      "no network",
+      () => gradientFlow({} as never, data, { loss: mse }),
+      TypeError,
+      /"net" expected a Network or an EncoderDecoder/,
+    ],
     ["a loss that overflows", () => gradientFlow(huge, data, { loss: mse }), NumericError, /the loss is not finite/],
   ];
   test.each(wrong)("%s; nothing has changed", async (_, call, kind, text) => {

@@ -1,14 +1,18 @@
 import { padded } from "../core/core.ts";
-import { readDataset, type Dataset, type TrainingData } from "../data/dataset.ts";
+import type { Dataset, TrainingData } from "../data/dataset.ts";
+import type { EncoderDecoderData } from "../encoderDecoder/data.ts";
+import type { EncoderDecoder } from "../encoderDecoder/encoderDecoder.ts";
 import type { Engine } from "../engine.ts";
 import { NumericError } from "../errors.ts";
 import type { LayerDescription } from "../layers/index.ts";
 import type { Recurrence } from "../layers/layer.ts";
 import { expectLoss, type Loss } from "../losses/loss.ts";
-import { Network } from "../network.ts";
+import { Parameterized } from "../model.ts";
+import type { Network } from "../network.ts";
 import { expectOptions, expectType } from "../validate.ts";
 import { meanByStep, rateOf } from "./flowRate.ts";
 import { adviseOn, judge, type Verdict } from "./gradientVerdict.ts";
+import type { Inspected } from "./inspected.ts";
 import { scratchOf, spectralRadii } from "./spectralRadius.ts";
 
 export type { Verdict } from "./gradientVerdict.ts";
@@ -19,7 +23,7 @@ export interface GradientFlowOptions {
 
 /** How the gradient goes back through one recurrent layer in one direction. */
 export interface LayerFlow {
-  /** The layer's name, and, as in the names of its parameters, which of a stack and which direction: "lstm.l0_reverse". */
+  /** The layer's name and, as in those of its parameters, which of a stack and which direction: "lstm.l0_reverse". */
   readonly name: string;
   readonly type: LayerDescription["type"];
   readonly direction: "forward" | "reverse";
@@ -69,20 +73,27 @@ export interface GradientFlow {
  * pass that `backward()` was to go through is gone.
  * @throws TypeError, RangeError on wrong data or a network without a recurrent layer, NumericError when the loss is not finite
  */
-export function gradientFlow(net: Network, data: TrainingData, options: GradientFlowOptions): GradientFlow {
+export function gradientFlow(net: Network, data: TrainingData, options: GradientFlowOptions): GradientFlow;
+/** The same of an encoder and its decoder, which reads the targets. */
+export function gradientFlow(net: EncoderDecoder, data: EncoderDecoderData, options: GradientFlowOptions): GradientFlow;
+export function gradientFlow(
+  net: Network | EncoderDecoder,
+  data: TrainingData,
+  options: GradientFlowOptions,
+): GradientFlow {
   expectOptions("gradientFlow", options, ["loss"]);
   const loss = expectLoss(options.loss);
-  expectType(net instanceof Network, "net", "a Network", net);
-  const { engine } = net;
-  const dataset = readDataset(engine, loss, data);
-  if (!net.config.layers.some(({ type }) => type in gateNames)) {
+  expectType(net instanceof Parameterized && "inspect" in net, "net", "a Network or an EncoderDecoder", net);
+  const { engine, layers, read }: Inspected = net.inspect();
+  const dataset = read(loss, data);
+  if (!layers.some(({ type }) => type in gateNames)) {
     const cure = "it has no layer with a state: put elman(), lstm(), gru() or jordan() into it";
     throw new TypeError(`gradientFlow: there is no time for this network's gradient to go back through; ${cure}`);
   }
   const random = engine.randomState.slice();
   const gradients = engine.core.view(engine.gradients, engine.blockSize).slice();
   try {
-    return measure(engine, net.config.layers, dataset, random);
+    return measure(engine, layers, dataset, random);
   } finally {
     engine.randomState.set(random);
     engine.core.f32.set(gradients, engine.gradients >>> 2);
@@ -103,7 +114,7 @@ type Part = "all" | "last" | "first";
 
 function measure(
   engine: Engine,
-  descriptions: readonly LayerDescription[],
+  descriptions: Inspected["layers"],
   dataset: Dataset,
   random: Uint8Array,
 ): GradientFlow {
@@ -115,7 +126,7 @@ function measure(
   }) as [Flow[], Flow[]];
   const layers = all.map((flow, k): LayerFlow => {
     const { layer, recurrence, states, lengths } = flow;
-    const description = descriptions[layer]!;
+    const description = descriptions[layer] as LayerDescription; // one that has a recurrence
     const T = lengths[0]!;
     const [norms, cellNorms] = states.map((state) => meanByStep(state, lengths));
     const ends = (recurrence.reverse ? first : last)[k]!;

@@ -326,7 +326,6 @@ export class Recurrent extends Layer {
   }
 
   override recurrences(): readonly Recurrence[] {
-    if (!whole) return [];
     return this.#levels.flatMap(({ cells }) =>
       cells.map((cell) => ({
         label: cell.setting.suffix.slice(1),
