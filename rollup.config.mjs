@@ -7,6 +7,8 @@ import esbuild from "rollup-plugin-esbuild";
 const root = import.meta.dirname;
 const library = join(root, "bindings/index.ts");
 const runOnly = join(root, "bindings/run.ts");
+const formats = join(root, "bindings/formats.ts");
+const errors = join(root, "bindings/errors.ts");
 const coreModule = join(root, "bindings/core/module.ts");
 /** What `unrolled/run` has in another form, NAME.run.ts in place of NAME.ts. */
 const inPlace = ["initializer", "layers/index", "whole"];
@@ -111,13 +113,10 @@ const learning = new Set([
   ...[
     "backward",
     "backwardBoth",
-    "classWeights",
-    "dOutput",
     "drop",
     "enterOutputGradient",
     "enterTargets",
     "enterWeights",
-    "flow",
     "gradient",
     "initialStates",
     "order",
@@ -126,21 +125,27 @@ const learning = new Set([
     "permutation",
     "planBackward",
     "planLoss",
-    "projection",
   ],
+  ...["randomState", "recurrences", "replan", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers"],
+  ...["weights", "zeroGradients"],
+]);
+
+/** Fields that only these read. */
+const learningFields = new Set([
   ...[
-    "randomState",
-    "recurrences",
-    "replan",
-    "reserveSlots",
-    "room",
-    "saved",
-    "scratch",
-    "slot",
+    "#dropout",
+    "#mask",
+    "#packedBackward",
+    "#paddingIndex",
+    "#startsLearnt",
+    "canBackward",
+    "classWeights",
+    "dOutput",
+    "flow",
+    "projection",
     "slotOwner",
-    "targets",
   ],
-  ...["updateBuffers", "wHhRows", "wIhRows", "weights", "zeroGradients"],
+  ...["targets", "wHhRows", "wIhRows"],
 ]);
 
 /**
@@ -151,15 +156,17 @@ const withoutLearning = {
   name: "without-learning",
   transform(code) {
     let kept = code;
-    for (const { start, end, name } of membersOf(this.parse(code)).reverse()) {
-      if (learning.has(name)) kept = kept.slice(0, start) + kept.slice(end);
+    for (const { start, end, name, isMethod } of membersOf(this.parse(code)).reverse()) {
+      const isLearning = isMethod ? learning.has(name.replace("#", "")) : learningFields.has(name);
+      if (isLearning) kept = kept.slice(0, start) + kept.slice(end);
     }
-    return { code: kept.replace(/\btraining (?=\?|&&)/g, "false "), map: null };
+    kept = kept.replace(/\bthis\.(#?\w+) = [^;]*;/g, (set, name) => (learningFields.has(name) ? ";" : set));
+    return { code: kept.replace(/\btraining (?=\?|&&)|\bpurpose !== "run"/g, "false "), map: null };
   },
 };
 
 /**
- * The methods and fields of the classes that a module declares, from its first to its last.
+ * The members of the classes that a module declares, from its first to its last.
  * @param {import("estree").Program} program
  */
 function membersOf(program) {
@@ -169,7 +176,9 @@ function membersOf(program) {
     return declared.body.body.flatMap((member) => {
       if (member.type === "StaticBlock" || !("name" in member.key)) return [];
       const { start, end } = /** @type {{ start: number, end: number }} */ (/** @type {unknown} */ (member));
-      return [{ start, end, name: member.key.name }];
+      const { type, name } = member.key;
+      const isMethod = member.type === "MethodDefinition";
+      return [{ start, end, name: type === "PrivateIdentifier" ? `#${name}` : name, isMethod }];
     });
   });
 }
@@ -229,11 +238,24 @@ export default [
   ...entry(library, "index", "core", ""),
   ...entry(runOnly, "run", "run", "run."),
   {
+    input: formats,
+    output: { file: "dist/formats.js", format: "es", sourcemap: true },
+    // Networks and errors are those of the main entry, of which each host takes its own form.
+    plugins: [
+      ...[library, errors].map((file) => redirect(file, { id: "unrolled", external: true })),
+      nodeResolve(),
+      typescript(),
+      licenses("formats.licenses.txt"),
+    ],
+    watch,
+  },
+  {
     input: join(root, "bindings/cli/index.ts"),
     output: { file: "dist/cli.js", format: "es", banner: "#!/usr/bin/env node" },
     external: /^node:/,
     plugins: [
       redirect(library, { id: "./index.js", external: true }),
+      redirect(formats, { id: "./formats.js", external: true }),
       publicOnly,
       executable,
       nodeResolve({ preferBuiltins: true, exportConditions: ["node"] }),

@@ -110,7 +110,7 @@ export class Engine<C extends { readonly seed: number } = { readonly seed: numbe
     }
     this.#layOut();
     this.core.functions.randomSeed(config.seed >>> 0, Math.floor(config.seed / 0x100000000) >>> 0);
-    for (const { initialize, value } of tensors) initialize(value);
+    if (whole) for (const { initialize, value } of tensors) initialize(value);
   }
 
   /** Places everything behind the gradients. */

@@ -232,4 +232,5 @@ export {
 } from "./inspect/gradientFlow.ts";
 export { gradientCheck, type GradientCheckOptions, type GradientCheckResult } from "./inspect/gradientCheck.ts";
 export { Sampler, type SampleOptions } from "./sample.ts";
+export type { SaveOptions } from "./io/compact.ts";
 export { FormatError, NumericError, type FormatErrorCode } from "./errors.ts";

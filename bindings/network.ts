@@ -9,6 +9,7 @@ import { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
 import type { Inspected } from "./inspect/inspected.ts";
 import { inputText, summary } from "./inspect/summary.ts";
+import { expectStorage, type SaveOptions } from "./io/compact.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
 import { expectLoss, type Loss, type Targets } from "./losses/loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
@@ -84,9 +85,12 @@ export class Network extends Model {
     return load(bytes, config, (description, file) => new Network(description, file));
   }
 
-  /** The network as the bytes of a safetensors file with PyTorch's names and shapes, the description in its metadata. */
-  save(): Uint8Array<ArrayBuffer> {
-    return writeModel(this.#engine, this);
+  /**
+   * The network as the bytes of a safetensors file with PyTorch's names and shapes, the description in its metadata.
+   * @throws RangeError when a number is beyond what the `dtype` holds
+   */
+  save(options: SaveOptions = {}): Uint8Array<ArrayBuffer> {
+    return writeModel(this.#engine, this, undefined, expectStorage(options));
   }
 
   /**

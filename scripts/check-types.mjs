@@ -8,6 +8,7 @@ import ts from "typescript";
 
 const app = `
 import { adam, crossEntropy, dense, FormatError, lstm, Network, tensor, type Stream } from "unrolled";
+import { importPyTorch } from "unrolled/formats";
 import { Network as Runner } from "unrolled/run";
 
 const net: Network = new Network({ input: { features: 3 }, layers: [lstm(8), dense(2)], seed: 1 });
@@ -18,6 +19,7 @@ const norm: number = net.clipGradNorm(1);
 const stream: Stream = net.stream();
 const output: Float32Array = stream.step(new Float32Array(3));
 try {
+  importPyTorch(new Uint8Array(0), net.config, { key: "state_dict" }).zeroGrad();
   Runner.load(net.save()).predict(inputs);
 } catch (error) {
   if (error instanceof FormatError) console.log(error.code, history.bestEpoch, norm, output);
@@ -43,6 +45,7 @@ const definitions = [
   ["net.clipGradNorm|(", "network.ts", "|clipGradNorm("],
   ["const stream: Stream|", "stream.ts", "export class |Stream {"],
   ["stream.step|(", "stream.ts", "|step("],
+  ["importPyTorch|(new", "io/pytorch.ts", "export function |importPyTorch("],
   ["Runner.load|(", "model.ts", "static |load("],
   [".predict|(", "model.ts", "|predict("],
   ["instanceof FormatError|)", "errors.ts", "export class |FormatError extends Error {"],

@@ -192,7 +192,7 @@ describe("files", () => {
 
   test.each<[string, RawTensor | undefined, RegExp | undefined]>([
     ["of F32", { dtype: "F32", shape: [], bytes: new Uint8Array(Float32Array.of(6).buffer) }, undefined],
-    ["of I32", { dtype: "I32", shape: [], bytes: new Uint8Array(4) }, /dtype F32 or F64, got I32/],
+    ["of I32", { dtype: "I32", shape: [], bytes: new Uint8Array(4) }, /dtype F32, F64, F16 or BF16, got I32/],
     ["as a vector", { dtype: "I64", shape: [1], bytes: new Uint8Array(8) }, /expected shape \[\], got \[1\]/],
     ["missing", undefined, /the file has no tensor "bn.num_batches_tracked"/],
   ])("a count %s", (_, count, fault) => {
@@ -217,7 +217,7 @@ describe("files", () => {
     const { tensors, metadata } = readSafetensors(network().save());
     const wrong: RawTensor = { dtype: "I64", shape: [3], bytes: new Uint8Array(24) };
     const bytes = writeSafetensors(new Map([...tensors, ["bn.running_mean", wrong]]), metadata);
-    expect(() => Network.load(bytes)).toThrow(/"bn.running_mean" expected dtype F32 or F64, got I64/);
+    expect(() => Network.load(bytes)).toThrow(/"bn.running_mean" expected dtype F32, F64, F16 or BF16, got I64/);
   });
 });
 

@@ -6,6 +6,7 @@ import { evaluateBatches, finish, type EvaluateOptions, type Evaluation } from "
 import { fit, type FitOptions, type History } from "../fit.ts";
 import type { Inspected } from "../inspect/inspected.ts";
 import { inputText, summary } from "../inspect/summary.ts";
+import { expectStorage, type SaveOptions } from "../io/compact.ts";
 import { writeModel, type ModelFile } from "../io/model.ts";
 import type { Rows, Shape } from "../layers/layer.ts";
 import { expectLoss, type Loss, type Targets } from "../losses/loss.ts";
@@ -131,8 +132,8 @@ export class EncoderDecoder extends Parameterized {
   }
 
   /** Both as the bytes of one safetensors file, the description in its metadata. */
-  save(): Uint8Array<ArrayBuffer> {
-    return writeModel(this.#engine, this);
+  save(options: SaveOptions = {}): Uint8Array<ArrayBuffer> {
+    return writeModel(this.#engine, this, undefined, expectStorage(options));
   }
 
   /**

@@ -361,7 +361,7 @@ export class Recurrent extends Layer {
     for (const level of this.#levels) {
       for (const cell of level.cells) cell.plan(arena, rows, training);
       level.joined = level.cells.length === 2 ? arena.floats(rows.N * padded(this.output.size)) : 0;
-      level.mask = 0;
+      if (whole) level.mask = 0;
     }
     return rows;
   }
