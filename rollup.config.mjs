@@ -126,7 +126,7 @@ const learning = new Set([
     "planBackward",
     "planLoss",
   ],
-  ...["randomState", "replan", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers"],
+  ...["randomState", "recurrences", "replan", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers"],
   ...["weights", "zeroGradients"],
 ]);
 
@@ -141,6 +141,8 @@ const learningFields = new Set([
     "canBackward",
     "classWeights",
     "dOutput",
+    "flow",
+    "projection",
     "slotOwner",
   ],
   ...["targets", "wHhRows", "wIhRows"],

@@ -24,6 +24,7 @@ export {
   glorotUniform,
   heNormal,
   heUniform,
+  identity,
   lecunNormal,
   lecunUniform,
   normal,
@@ -222,6 +223,13 @@ export {
 export { Random } from "./data/random.ts";
 export { languageModelData } from "./data/text.ts";
 export { generate, generateText, type GenerateOptions, type GenerateTextOptions } from "./generate.ts";
+export {
+  gradientFlow,
+  type GradientFlow,
+  type GradientFlowOptions,
+  type LayerFlow,
+  type Verdict,
+} from "./inspect/gradientFlow.ts";
 export { gradientCheck, type GradientCheckOptions, type GradientCheckResult } from "./inspect/gradientCheck.ts";
 export { Sampler, type SampleOptions } from "./sample.ts";
 export type { SaveOptions } from "./io/compact.ts";

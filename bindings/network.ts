@@ -1,12 +1,13 @@
 import { clipGradients } from "./clip.ts";
 import type { Pointer } from "./core/core.ts";
 import type { NetworkConfig } from "./config.ts";
-import { outputForm, readGoal, readInputs, type TrainingData } from "./data/dataset.ts";
+import { outputForm, readDataset, readGoal, readInputs, type TrainingData } from "./data/dataset.ts";
 import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input, type Values } from "./data/values.ts";
 import type { Weights } from "./data/weights.ts";
 import type { Engine } from "./engine.ts";
 import { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
+import type { Inspected } from "./inspect/inspected.ts";
 import { inputText, summary } from "./inspect/summary.ts";
 import { expectStorage, type SaveOptions } from "./io/compact.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
@@ -216,6 +217,12 @@ export class Network extends Model {
    */
   fit(data: TrainingData, options: FitOptions): Promise<History> {
     return fit(this.#engine, this, data, options);
+  }
+
+  /** For gradientFlow. @internal */
+  inspect(): Inspected {
+    const engine = this.#engine;
+    return { engine, layers: this.config.layers, read: (loss, data) => readDataset(engine, loss, data) };
   }
 
   /** State of the random generator, 64 bytes: dropout and the order of examples depend on it. A copy; may be set. */

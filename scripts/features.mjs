@@ -26,6 +26,8 @@ const moreTests = {
   activation: ["math"],
   attention: ["encoderDecoder"],
   crossEntropy: ["weights"],
+  dropout: ["overfitting"],
+  embedding: ["dropout"],
   elman: ["recurrentVariants", "plain"],
   gru: ["recurrentVariants", "plain"],
   last: ["data"],

@@ -9,7 +9,7 @@ const folder = mkdtempSync(join(root, "build", "readme-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const pages = ["limits", "training", "encoder-decoder"].map((page) =>
+const pages = ["limits", "training", "encoder-decoder", "gradients"].map((page) =>
   readFileSync(join(root, `docs/${page}.md`), "utf8"),
 );
 const blocks = [...[readme, ...pages].join("\n").matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = ""], i) => ({

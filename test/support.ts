@@ -34,12 +34,12 @@ export function indices(shape: readonly number[], limit: number, seed = 1): Tens
 }
 
 /** All parameters, one after another. */
-export function parametersOf(net: Network): Float32Array {
+export function parametersOf(net: Pick<Network, "parameters">): Float32Array {
   return Float32Array.from(net.parameters.flatMap(({ value }) => [...value]));
 }
 
 /** All gradients, one after another. */
-export function gradientsOf(net: Network): Float32Array {
+export function gradientsOf(net: Pick<Network, "parameters">): Float32Array {
   return Float32Array.from(net.parameters.flatMap(({ gradient }) => [...gradient]));
 }
 

@@ -4,6 +4,7 @@ import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input } fr
 import type { Pointer } from "../core/core.ts";
 import { evaluateBatches, finish, type EvaluateOptions, type Evaluation } from "../evaluate.ts";
 import { fit, type FitOptions, type History } from "../fit.ts";
+import type { Inspected } from "../inspect/inspected.ts";
 import { inputText, summary } from "../inspect/summary.ts";
 import { expectStorage, type SaveOptions } from "../io/compact.ts";
 import { writeModel, type ModelFile } from "../io/model.ts";
@@ -253,6 +254,17 @@ export class EncoderDecoder extends Parameterized {
    */
   async fit(data: EncoderDecoderData, options: EncoderDecoderFitOptions): Promise<History> {
     return fit(this.#engine, this, data, options, this.#course(options));
+  }
+
+  /** For gradientFlow. @internal */
+  inspect(): Inspected {
+    const engine = this.#engine;
+    const { encoder, decoder } = this.config;
+    return {
+      engine,
+      layers: [...encoder.layers, { type: "bridge" }, ...decoder.layers],
+      read: (loss, data) => readPairs(engine, loss, data),
+    };
   }
 
   #course(options: TeacherForcing): Course {

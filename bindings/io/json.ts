@@ -2,6 +2,7 @@
 
 import { FormatError } from "../errors.ts";
 import { show } from "../validate.ts";
+import { whole } from "../whole.ts";
 
 export const DAMAGED = "The file is damaged or of another format: write or download it again.";
 
@@ -11,10 +12,11 @@ export const DAMAGED = "The file is damaged or of another format: write or downl
  *
  * @param what What the text is, for the message.
  * @throws FormatError "malformed" if `json` is not an object, does not start with "{" or has, at any depth, an object
- * with the same name twice.
+ * with the same name twice; `unrolled/run` leaves that to what comes after.
  */
 export function parseMembers(what: string, json: string): Map<string, unknown> {
   const object = parseObject(what, json);
+  if (!whole) return new Map(Object.entries(object));
   const open: (Set<string> | undefined)[] = []; // the names in each open object; nothing for an array
   const outermost = new Set<string>();
   let before = "";

@@ -88,6 +88,24 @@ export interface StateBuffer {
   initial?: ParameterBlock;
 }
 
+/** A state that goes from step to step through a matrix, as gradientFlow sees it: one for each stacked layer and direction. */
+export interface Recurrence {
+  /** As in the names of the parameters: "l0", "l0_reverse" …; "" where the layer has only this one. */
+  readonly label: string;
+  readonly reverse: boolean;
+  readonly rows: Rows;
+  /** Size of h, and, of an LSTM, of c. */
+  readonly widths: readonly number[];
+  /** (gates·H, R): the previous h to the gates. */
+  readonly wHh: ParameterBlock;
+  /** (R, H): the hidden units to what is carried, where that is not the units themselves. */
+  readonly projection: ParameterBlock | undefined;
+  /** Share of the state that stays beside what the matrices make of it. */
+  readonly decay: number;
+  /** Where backward leaves the gradients by the states, rows (N, padded(width)) for each width; 0 for nowhere. */
+  flowTo(at: Pointer): void;
+}
+
 /** What a network gives to the layers it builds. */
 export interface Builder {
   readonly core: Core;
@@ -125,6 +143,11 @@ export abstract class Layer {
 
   /** States in PyTorch's order: h of all layers and directions, then c. */
   readonly states: readonly StateBuffer[] = [];
+
+  /** What it carries from step to step; to be called after a forward pass. */
+  recurrences(): readonly Recurrence[] {
+    return [];
+  }
 
   /** Floats of shared scratch that backward needs. */
   scratch(): number {

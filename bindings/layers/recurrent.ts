@@ -10,6 +10,7 @@ import {
   type Builder,
   type LayerOptions,
   type ParameterBlock,
+  type Recurrence,
   type Rows,
   type Shape,
   type StateBuffer,
@@ -146,6 +147,8 @@ export abstract class Cell {
   readonly h: StateBuffer;
   /** LSTM only. */
   readonly c?: StateBuffer;
+  /** LSTM only: weight_hr. */
+  readonly projection?: ParameterBlock | undefined;
   rows: Rows | undefined;
   /** Whether forward keeps what backward needs. */
   keep = false;
@@ -160,6 +163,8 @@ export abstract class Cell {
   x: Pointer = 0;
   y: Pointer = 0;
   hPrev: Pointer = 0;
+  /** See Recurrence. */
+  flow: Pointer = 0;
 
   constructor(gates: number, setting: CellSetting) {
     this.gates = gates;
@@ -318,6 +323,21 @@ export class Recurrent extends Layer {
     });
     const cells = this.#levels.flatMap((level) => level.cells);
     this.states = [...cells.map((cell) => cell.h), ...cells.flatMap((cell) => cell.c ?? [])];
+  }
+
+  override recurrences(): readonly Recurrence[] {
+    return this.#levels.flatMap(({ cells }) =>
+      cells.map((cell) => ({
+        label: cell.setting.suffix.slice(1),
+        reverse: cell.setting.reverse,
+        rows: this.#rows!,
+        widths: [cell.h.units, ...(cell.c ? [cell.c.units] : [])],
+        wHh: cell.setting.parameters.wHh,
+        projection: cell.projection,
+        decay: 0,
+        flowTo: (at: Pointer) => void (cell.flow = at),
+      })),
+    );
   }
 
   override scratch(): number {
