@@ -23,6 +23,11 @@ export default [
   ...app("an app that trains an LSTM", "train.js", 40, 35),
   ...app("a page that cuts text into tokens", "text.js", 2, 2),
   ...app("everything", "everything.js", 43, 38),
+  // Beside the library itself, which it takes from the main entry.
+  ...compressed("unrolled/formats", "dist/formats.js", 16, 15, {
+    ignore: ["unrolled"],
+    modifyEsbuildConfig: (/** @type {object} */ config) => ({ ...config, format: "esm", tsconfigRaw: {} }),
+  }),
   {
     name: "core.wasm",
     path: "dist/core.wasm",

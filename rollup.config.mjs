@@ -8,6 +8,8 @@ const root = import.meta.dirname;
 const library = join(root, "bindings/index.ts");
 const runOnly = join(root, "bindings/run.ts");
 const onnx = join(root, "bindings/onnx.ts");
+const formats = join(root, "bindings/formats.ts");
+const errors = join(root, "bindings/errors.ts");
 const coreModule = join(root, "bindings/core/module.ts");
 /** What `unrolled/run` has in another form, NAME.run.ts in place of NAME.ts. */
 const inPlace = ["initializer", "layers/index", "whole"];
@@ -108,7 +110,7 @@ function licenseOf(directory) {
   ].join("\n");
 }
 
-/** Methods by which networks learn. */
+/** Methods and public fields by which networks learn. */
 const learning = new Set([
   ...[
     "backward",
@@ -126,7 +128,26 @@ const learning = new Set([
     "planBackward",
     "planLoss",
   ],
-  ...["randomState", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers", "weights", "zeroGradients"],
+  ...["randomState", "recurrences", "replan", "reserveSlots", "room", "saved", "scratch", "slot", "updateBuffers"],
+  ...["weights", "zeroGradients"],
+]);
+
+/** Fields that only these read. */
+const learningFields = new Set([
+  ...[
+    "#dropout",
+    "#mask",
+    "#packedBackward",
+    "#paddingIndex",
+    "#startsLearnt",
+    "canBackward",
+    "classWeights",
+    "dOutput",
+    "flow",
+    "projection",
+    "slotOwner",
+  ],
+  ...["targets", "wHhRows", "wIhRows"],
 ]);
 
 /**
@@ -137,25 +158,29 @@ const withoutLearning = {
   name: "without-learning",
   transform(code) {
     let kept = code;
-    for (const { start, end, name } of methodsOf(this.parse(code)).reverse()) {
-      if (learning.has(name)) kept = kept.slice(0, start) + kept.slice(end);
+    for (const { start, end, name, isMethod } of membersOf(this.parse(code)).reverse()) {
+      const isLearning = isMethod ? learning.has(name.replace("#", "")) : learningFields.has(name);
+      if (isLearning) kept = kept.slice(0, start) + kept.slice(end);
     }
-    return { code: kept.replace(/\btraining (?=\?|&&)/g, "false "), map: null };
+    kept = kept.replace(/\bthis\.(#?\w+) = [^;]*;/g, (set, name) => (learningFields.has(name) ? ";" : set));
+    return { code: kept.replace(/\btraining (?=\?|&&)|\bpurpose !== "run"/g, "false "), map: null };
   },
 };
 
 /**
- * The methods of the classes that a module declares, from its first to its last.
+ * The members of the classes that a module declares, from its first to its last.
  * @param {import("estree").Program} program
  */
-function methodsOf(program) {
+function membersOf(program) {
   return program.body.flatMap((statement) => {
     const declared = statement.type === "ExportNamedDeclaration" ? statement.declaration : statement;
     if (declared?.type !== "ClassDeclaration") return [];
     return declared.body.body.flatMap((member) => {
-      if (member.type !== "MethodDefinition" || !("name" in member.key)) return [];
+      if (member.type === "StaticBlock" || !("name" in member.key)) return [];
       const { start, end } = /** @type {{ start: number, end: number }} */ (/** @type {unknown} */ (member));
-      return [{ start, end, name: member.key.name }];
+      const { type, name } = member.key;
+      const isMethod = member.type === "MethodDefinition";
+      return [{ start, end, name: type === "PrivateIdentifier" ? `#${name}` : name, isMethod }];
     });
   });
 }
@@ -211,20 +236,21 @@ function entry(input, name, core, suffix) {
 }
 
 /**
- * `unrolled/onnx` beside one form of the library, whose classes it shares.
+ * An entry beside the library. Networks and errors are those of the main entry, of which each host takes its own form.
+ * @param {string} input
  * @param {string} name
- * @param {string} beside
+ * @param {Plugin[]} more
  * @returns {import("rollup").RollupOptions}
  */
-const onnxEntry = (name, beside) => ({
-  input: onnx,
+const besideLibrary = (input, name, ...more) => ({
+  input,
   output: { file: `dist/${name}.js`, format: "es", sourcemap: true },
   plugins: [
-    redirect(library, { id: `./${beside}.js`, external: true }),
-    publicOnly(/^bindings\/(onnx\b|io\/gates|validate|whole)/),
+    ...[library, errors].map((file) => redirect(file, { id: "unrolled", external: true })),
+    ...more,
     nodeResolve(),
     typescript(),
-    licenses("onnx.licenses.txt"),
+    licenses(`${name}.licenses.txt`),
   ],
   watch,
 });
@@ -233,15 +259,15 @@ const onnxEntry = (name, beside) => ({
 export default [
   ...entry(library, "index", "core", ""),
   ...entry(runOnly, "run", "run", "run."),
-  onnxEntry("onnx", "index"),
-  onnxEntry("onnx.workerd", "workerd"),
-  onnxEntry("onnx.edge-light", "edge-light"),
+  besideLibrary(formats, "formats"),
+  besideLibrary(onnx, "onnx", publicOnly(/^bindings\/(onnx\b|io\/gates|validate|whole)/)),
   {
     input: join(root, "bindings/cli/index.ts"),
     output: { file: "dist/cli.js", format: "es", banner: "#!/usr/bin/env node" },
     external: /^node:/,
     plugins: [
       redirect(library, { id: "./index.js", external: true }),
+      redirect(formats, { id: "./formats.js", external: true }),
       publicOnly(/^bindings\/cli\//),
       executable,
       nodeResolve({ preferBuiltins: true, exportConditions: ["node"] }),

@@ -259,7 +259,7 @@ function logSoftmaxRow(y: usize, x: usize, n: i32): void {
 }
 
 /** da = y∘(dy − Σ dy∘y) */
-function softmaxRowBackward(dy: usize, y: usize, n: i32): void {
+export function softmaxRowBackward(dy: usize, y: usize, n: i32): void {
   let dot: f32 = 0;
   for (let i = 0; i < n; i++) dot += load<f32>(dy + bytes(i)) * load<f32>(y + bytes(i));
   for (let i = 0; i < n; i++) store<f32>(dy + bytes(i), load<f32>(y + bytes(i)) * (load<f32>(dy + bytes(i)) - dot));

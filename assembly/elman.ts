@@ -15,7 +15,7 @@ import { matmul, weightGradient } from "./matmul";
 import { maskState, regularizedStep, zoneout, zoneoutBackward } from "./regularize";
 import { batchSize, rowsOf } from "./sequence";
 import { bytes, padded } from "./simd";
-import { add, multiply, zero } from "./vector";
+import { add, multiply, sumArrays, zero } from "./vector";
 
 /** The activations of a recurrent unit, by the numbers that the bindings pass. */
 const TANH = 0;
@@ -94,36 +94,36 @@ function forward(
 
 /**
  * dx rows (N, I) stride padded(I), 0 if not wanted · dwIh dwHh dbIh dbHh: as the parameters, the biases 0 if there are none ·
- * dh (B, padded(H)): in the gradient by the final, out by the initial state · y, hPrev: as forward left them ·
- * dy rows (N, padded(H)) · wIhRows, wHhRows: packRows · scratch: weightGradientScratch(1, H, I, H)
+ * dh (B, padded(H)): in the gradient by the final, out by the initial state · flow (N, padded(H)), 0 if not wanted · y, hPrev: as
+ * forward left them · dy rows (N, padded(H)) · wIhRows, wHhRows: packRows · scratch: weightGradientScratch(1, H, I, H)
  */
 export function elmanBackward(
-  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize,
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize,
   y: usize, hPrev: usize, dy: usize,
   x: usize, wIhRows: usize, wHhRows: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool,
 ): void {
   backward(
-    dx, dwIh, dwHh, dbIh, dbHh, dh, 0, y, hPrev, 0, dy, x, wIhRows, wHhRows, 0, 0, scratch, batchSizes,
+    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, 0, y, hPrev, 0, dy, x, wIhRows, wHhRows, 0, 0, scratch, batchSizes,
     T, I, H, activation, reverse,
   );
 }
 
 /** As elmanBackward, from a instead of y · carry (B, padded(H)): zoneout, which overwrites dy too · slopes: of a form, else 0 */
 export function elmanRegularizedBackward(
-  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, carry: usize,
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize, carry: usize,
   a: usize, hPrev: usize, slopes: usize, dy: usize,
   x: usize, wIhRows: usize, wHhRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool,
 ): void {
   backward(
-    dx, dwIh, dwHh, dbIh, dbHh, dh, carry, a, hPrev, slopes, dy, x, wIhRows, wHhRows, mask, z, scratch, batchSizes,
+    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, carry, a, hPrev, slopes, dy, x, wIhRows, wHhRows, mask, z, scratch, batchSizes,
     T, I, H, activation, reverse,
   );
 }
 
 function backward(
-  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, carry: usize,
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize, carry: usize,
   y: usize, hPrev: usize, slopes: usize, dy: usize,
   x: usize, wIhRows: usize, wHhRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool,
@@ -135,6 +135,7 @@ function backward(
     const B = batchSize(batchSizes, reverse ? step : T - 1 - step);
     if (!reverse) row -= B;
     const da = y + bytes(row * P);
+    if (flow) sumArrays(flow + bytes(row * P), dh, dy + bytes(row * P), B * P);
     if (z) {
       add(dh, dy + bytes(row * P), B * P);
       zero(dy + bytes(row * P), B * P);

@@ -21,7 +21,7 @@ import { matmul, weightGradient } from "./matmul";
 import { maskState, regularizedStep, zoneout, zoneoutBackward } from "./regularize";
 import { batchSize, rowsOf } from "./sequence";
 import { bytes, muladd, padded } from "./simd";
-import { add, multiply, zero } from "./vector";
+import { add, multiply, sumArrays, zero } from "./vector";
 
 /**
  * y rows (N, padded(H)) · h (B, padded(H)): in the initial, out the final state · gates (N, 3·padded(H)) · q, hPrev
@@ -135,37 +135,37 @@ function forward(
 
 /**
  * dx rows (N, I) stride padded(I), 0 if not wanted · dwIh dwHh dbIh dbHh: as the parameters, the biases 0 if there are none ·
- * dh (B, padded(H)): in the gradient by the final, out by the initial state · dq (B, padded(H)): scratch of reset before ·
- * gates, q, hPrev: as forward left them · dy rows (N, padded(H)) · wIhRows, wHrzRows, wHnRows: packRows of 3, 2 and 1 gates ·
+ * dh (B, padded(H)): in the gradient by the final, out by the initial state · flow (N, padded(H)), 0 if not wanted ·
+ * dq (B, padded(H)): scratch of reset before · gates, q, hPrev: as forward left them · dy rows (N, padded(H)) · wIhRows, wHrzRows, wHnRows: packRows of 3, 2 and 1 gates ·
  * scratch: weightGradientScratch(3, H, I, H)
  */
 export function gruBackward(
-  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dq: usize,
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize, dq: usize,
   gates: usize, q: usize, hPrev: usize, dy: usize,
   x: usize, wIhRows: usize, wHrzRows: usize, wHnRows: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool,
 ): void {
   backward(
-    dx, dwIh, dwHh, dbIh, dbHh, dh, dq, 0, gates, q, hPrev, 0, dy, x, wIhRows, wHrzRows, wHnRows, 0, 0, scratch, batchSizes,
-    T, I, H, resetAfter, reverse, false,
+    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, dq, 0, gates, q, hPrev, 0, dy, x, wIhRows, wHrzRows, wHnRows, 0, 0, scratch,
+    batchSizes, T, I, H, resetAfter, reverse, false,
   );
 }
 
 /** As gruBackward · carry (B, padded(H)): scratch; zoneout overwrites dy too · slopes: of forms, else 0 */
 export function gruRegularizedBackward(
-  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dq: usize, carry: usize,
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize, dq: usize, carry: usize,
   gates: usize, q: usize, hPrev: usize, slopes: usize, dy: usize,
   x: usize, wIhRows: usize, wHrzRows: usize, wHnRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool,
 ): void {
   backward(
-    dx, dwIh, dwHh, dbIh, dbHh, dh, dq, carry, gates, q, hPrev, slopes, dy, x, wIhRows, wHrzRows, wHnRows, mask, z, scratch, batchSizes,
-    T, I, H, resetAfter, reverse, true,
+    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, dq, carry, gates, q, hPrev, slopes, dy, x, wIhRows, wHrzRows, wHnRows, mask, z,
+    scratch, batchSizes, T, I, H, resetAfter, reverse, true,
   );
 }
 
 function backward(
-  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dq: usize, carry: usize,
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize, dq: usize, carry: usize,
   gates: usize, q: usize, hPrev: usize, slopes: usize, dy: usize,
   x: usize, wIhRows: usize, wHrzRows: usize, wHnRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool, regularized: bool,
@@ -179,6 +179,7 @@ function backward(
     const da = gates + bytes(row * 3 * P);
     const qAt = q + bytes(row * P);
     const hAt = hPrev + bytes(row * P);
+    if (flow) sumArrays(flow + bytes(row * P), dh, dy + bytes(row * P), B * P);
     if (regularized) {
       zero(carry, B * P);
       if (z) {

@@ -9,12 +9,14 @@
 //   wIh wHh     weights (G·H, I) and (G·H, H) of G gates; i f g o for LSTM, r z n for GRU
 //   dX          gradient of the loss by X, in the shape of X. What the caller owns is added to; scratch and the state that
 //               is carried within a pass are overwritten.
+//   flow        where a recurrent layer's backward leaves dh of every row, the total derivative: what comes from above and from
+//               the next step together; 0 for nowhere. For an LSTM dc of every row stands behind it.
 // Parameters of a function stand in the order: written, read, sizes.
 
 export * from "./run";
 export { expArray, sigmoidArray, tanhArray } from "./math";
 export { normalArray, permutation, randomState, randomStateSize, uniformArray } from "./random";
-export { clampArray, columnSum, multiply, scale, sumSquares } from "./vector";
+export { clampArray, columnSum, multiply, rowNorms, scale, sumSquares } from "./vector";
 export { packRows } from "./pack";
 export { matmul, weightGradient, weightGradientScratch } from "./matmul";
 export { lastBackward, repeatBackward, takeColumns } from "./sequence";
@@ -31,7 +33,19 @@ export { layerNormBackward, layerNormForward } from "./layerNorm";
 export { jordanBackward, jordanForward } from "./jordan";
 export { swapAxes, tdnnBackward, tdnnForward } from "./tdnn";
 export { drawMask } from "./regularize";
+export { spectralRadius, spectralScratch } from "./spectralRadius";
 export { addGates } from "./gates";
+export {
+  attentionAdditiveBackward,
+  attentionAdditiveForward,
+  attentionDotBackward,
+  attentionDotForward,
+  attentionPack,
+  gatherSequences,
+  scatterSequences,
+  sequenceSpans,
+} from "./attention";
+export { feedRows, feedTokens, gatherRows, power, scatterRows } from "./decoder";
 export {
   countCorrect,
   crossEntropy,

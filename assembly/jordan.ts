@@ -63,12 +63,13 @@ function decayAddBackward(dy: usize, dc: usize, decay: f32, n: i32): void {
 
 /**
  * dx rows (N, padded(I)), 0 if not wanted · dwIh (H, I) dwYh (H, O) dwHy (O, H) dbH (H) dbY (O): the biases 0 if there are none ·
- * dcontext (B, padded(O)): in the gradient by the final, out by the initial context · da (N, padded(H)) · dy rows (N,
- * padded(O)), becomes dz · y, z, h, a, c: as forward left them · wIhRows, wYhRows, wHyRows: packRows · scratch: the larger of
+ * dcontext (B, padded(O)): in the gradient by the final, out by the initial context · flow (N, padded(O)):
+ * dy in full, 0 if not wanted · da (N, padded(H)) · dy rows (N, padded(O)), becomes dz · y, z, h, a, c: as forward left them · wIhRows, wYhRows, wHyRows: packRows · scratch: the larger of
  * weightGradientScratch(1, H, I, O) and weightGradientScratch(1, O, H, 0)
  */
 export function jordanBackward(
-  dx: usize, dwIh: usize, dwYh: usize, dwHy: usize, dbH: usize, dbY: usize, dcontext: usize, da: usize, dy: usize,
+  dx: usize, dwIh: usize, dwYh: usize, dwHy: usize, dbH: usize, dbY: usize, dcontext: usize, flow: usize,
+  da: usize, dy: usize,
   y: usize, z: usize, h: usize, a: usize, c: usize,
   x: usize, wIhRows: usize, wYhRows: usize, wHyRows: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, O: i32, phi: i32, phiAlpha: f32, psi: i32, psiAlpha: f32, decay: f32,
@@ -82,6 +83,7 @@ export function jordanBackward(
     const hidden = bytes(row * P);
     const outer = bytes(row * Q);
     decayAddBackward(dy + outer, dcontext, decay, B * Q);
+    if (flow) memory.copy(flow + outer, dy + outer, bytes(B * Q));
     activationBackward(dy + outer, y + outer, z + outer, B, O, psi, psiAlpha);
     matmul(da + hidden, P, 0, 0, dy + outer, Q, wHyRows, B, P, Q);
     activationBackward(da + hidden, h + hidden, a + hidden, B, H, phi, phiAlpha);

@@ -69,11 +69,11 @@ export function lstmForward(
 
 /**
  * dx rows (N, I) stride padded(I), 0 if not wanted · dwIh dwHh dbIh dbHh: as the parameters, the biases 0 if there are none ·
- * dh, dc (B, padded(H)): in the gradient by the final, out by the initial state · gates … tanhC: as forward left them ·
- * dy rows (N, padded(H)) · wIhRows, wHhRows: packRows · scratch: weightGradientScratch(4, H, I, H)
+ * dh, dc (B, padded(H)): in the gradient by the final, out by the initial state · flow (2, N, padded(H)), 0 if not wanted ·
+ * gates … tanhC: as forward left them · dy rows (N, padded(H)) · wIhRows, wHhRows: packRows · scratch: weightGradientScratch(4, H, I, H)
  */
 export function lstmBackward(
-  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dc: usize,
+  dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, dc: usize, flow: usize,
   gates: usize, hPrev: usize, cPrev: usize, tanhC: usize, dy: usize,
   x: usize, wIhRows: usize, wHhRows: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, reverse: bool,
@@ -85,6 +85,7 @@ export function lstmBackward(
     const B = batchSize(batchSizes, reverse ? step : T - 1 - step);
     if (!reverse) row -= B;
     const da = gates + bytes(row * 4 * P);
+    if (flow) lstmFlow(flow + bytes(row * P), bytes(N * P), dc, dh, dy + bytes(row * P), da, tanhC + bytes(row * P), B, P);
     for (let b = 0; b < B; b++) {
       const at = bytes(b * P);
       const keptAt = bytes((row + b) * P);
@@ -96,6 +97,23 @@ export function lstmBackward(
   weightGradient(dwIh, x, padded(I), I, dwHh, hPrev, P, H, gates, 4 * P, scratch, 4, H, N);
   columnSumGates(dbIh, dbHh, gates, 4 * P, 4, H, N);
   if (dx) matmul(dx, padded(I), dx, padded(I), gates, 4 * P, wIhRows, N, padded(I), 4 * P);
+}
+
+/** dh and, `toC` bytes behind it, dc of one step in full: what (3) backward begins with, and what it makes of dc. */
+function lstmFlow(
+  flow: usize, toC: usize, dc: usize, dh: usize, dy: usize, a: usize, tanhC: usize, B: i32, P: i32,
+): void {
+  const one = f32x4.splat(1);
+  for (let b = 0; b < B; b++) {
+    const o = a + bytes((4 * b + 3) * P);
+    for (let j: usize = 0; j < bytes(P); j += 16, flow += 16, dc += 16, dh += 16, dy += 16, tanhC += 16) {
+      const squashed = v128.load(tanhC);
+      const dOut = f32x4.add(v128.load(dy), v128.load(dh));
+      const slope = f32x4.sub(one, f32x4.mul(squashed, squashed));
+      v128.store(flow, dOut);
+      v128.store(flow + toC, muladd(v128.load(dc), f32x4.mul(dOut, v128.load(o + j)), slope));
+    }
+  }
 }
 
 /** (3), (2) and (1) backward for one row of P units; da replaces the gates in a. */

@@ -183,13 +183,13 @@ function addProduct(y: usize, a: usize, b: usize, n: i32): void {
 /**
  * dx rows (N, I) stride padded(I), 0 if not wanted · dwIh dwHh dwHr dbIh dbHh: as the parameters, the biases 0 if there are none ·
  * dPeepholes (G − 1, padded(H)), dGains as gains: sums, to begin with zeros · dh, dc: in the gradient by the final, out by the
- * initial state · carryH (B, padded(R)), carryC (B, padded(H)): zoneout · dm (B, padded(H)): projection · gates … norms: as forward
+ * initial state · flow (N, padded(R)), then (N, padded(H)), 0 if not wanted · carryH (B, padded(R)), carryC (B, padded(H)): zoneout · dm (B, padded(H)): projection · gates … norms: as forward
  * left them · dy rows (N, padded(R)) · wIhRows, wHhRows, wHrRows: packRows · peepholes … zones: as in forward · scratch: the
  * largest of weightGradientScratch(G, H, I, R) and (1, R, H, 0) · slopes: of forms, else 0
  */
 export function lstmVariantBackward(
   dx: usize, dwIh: usize, dwHh: usize, dwHr: usize, dbIh: usize, dbHh: usize, dPeepholes: usize, dGains: usize,
-  dh: usize, dc: usize, carryH: usize, carryC: usize, dm: usize,
+  dh: usize, dc: usize, flow: usize, carryH: usize, carryC: usize, dm: usize,
   gates: usize, hPrev: usize, cPrev: usize, tanhC: usize, m: usize, norms: usize, dy: usize,
   x: usize, wIhRows: usize, wHhRows: usize, wHrRows: usize, peepholes: usize, gains: usize, mask: usize, zones: usize,
   scratch: usize, slopes: usize, batchSizes: usize,
@@ -205,6 +205,7 @@ export function lstmVariantBackward(
   const gainHh = bytes(2 * W);
   const gainC = bytes(4 * W);
   const zonesC = zones + bytes(N * Q);
+  const flowC = flow + bytes(N * Q);
   let row = reverse ? 0 : N;
   for (let step = 0; step < T; step++) {
     const B = batchSize(batchSizes, reverse ? step : T - 1 - step);
@@ -212,6 +213,10 @@ export function lstmVariantBackward(
     const dyAt = dy + bytes(row * Q);
     const hPrevAt = hPrev + bytes(row * Q);
     add(dyAt, dh, B * Q);
+    if (flow) {
+      memory.copy(flow + bytes(row * Q), dyAt, bytes(B * Q));
+      memory.copy(flowC + bytes(row * P), dc, bytes(B * P));
+    }
     if (zones) {
       zoneoutBackward(dyAt, carryH, zones + bytes(row * Q), B * Q);
       zoneoutBackward(dc, carryC, zonesC + bytes(row * P), B * P);
@@ -236,6 +241,10 @@ export function lstmVariantBackward(
         const dGain = dGains + gainC;
         normalizeGatesBackward(normC + keptAt, dGain, dGain + bytes(P), dTanh, gains + gainC, factor, 1, H);
         dTanh = normC + keptAt;
+      }
+      if (flow) {
+        add(flowC + keptAt, dTanh, P);
+        if (peepholes) addProduct(flowC + keptAt, aAt + bytes((G - 1) * P), peepholes + bytes((G - 2) * P), P);
       }
       if (s) lstmCellBackward(aAt, dc + at, dPeepholes, s, dTanh, cPrev + keptAt, peepholes, P, G, 0, cellClip);
       else lstmCellBackward(aAt, dc + at, dPeepholes, 0, dTanh, cPrev + keptAt, peepholes, P, G, gateClip, cellClip);

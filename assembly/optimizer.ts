@@ -203,11 +203,12 @@ export function radamStep(
 
 /**
  * NAdam (Dozat 2016): m and v as in Adam, μₜ = β₁(1 − 0.96^(tψ)/2), Π = μ₁…μₜ,
- * p −= rate·((1 − μₜ)/(1 − Π)·g + μₜ₊₁/(1 − Πμₜ₊₁)·m) / (√(v/(1 − β₂ᵗ)) + ε). ψ: momentumDecay; slots and decay as in Adam
+ * p −= rate·((1 − μₜ)/(1 − Π)·g + μₜ₊₁/(1 − Πμₜ₊₁)·m) / (√(v/(1 − β₂ᵗ)) + ε). ψ: momentumDecay; asTorch1: Πμₜμₜ₊₁ in place of
+ * Πμₜ₊₁; slots and decay as in Adam
  */
 export function nadamStep(
   p: usize, g: usize, first: usize, second: usize, n: i32, step: i32,
-  rate: f64, beta1: f64, beta2: f64, epsilon: f64, momentumDecay: f64, decay: f64, decoupled: bool,
+  rate: f64, beta1: f64, beta2: f64, epsilon: f64, momentumDecay: f64, decay: f64, decoupled: bool, asTorch1: bool,
 ): void {
   const base = exp(momentumDecay * -0.04082199452025517); // ln 0.96
   let product: f64 = 1;
@@ -221,7 +222,7 @@ export function nadamStep(
   const mu = beta1 * (1 - 0.5 * factor);
   const next = beta1 * (1 - 0.5 * factor * base);
   const direct = splat((rate * (1 - mu)) / (1 - product));
-  const ahead = splat((rate * next) / (1 - product * next));
+  const ahead = splat((rate * next) / (1 - product * next * (asTorch1 ? mu : 1)));
   const root = splat(1 / Math.sqrt(1 - power(beta2, step)));
   const shrink = splat(decoupled ? 1 - rate * decay : 1);
   const wd = splat(decoupled ? 0 : decay);

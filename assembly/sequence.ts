@@ -22,7 +22,7 @@ export function rowsOf(batchSizes: usize, T: i32): i32 {
 }
 
 /** One row of n elements, and zeros in its padding. */
-function copyRow(y: usize, x: usize, n: i32): void {
+export function copyRow(y: usize, x: usize, n: i32): void {
   const end = x + bytes(n);
   for (; x + 16 <= end; x += 16, y += 16) v128.store(y, v128.load(x));
   if (x == end) return;

@@ -24,6 +24,13 @@ export function multiply(y: usize, x: usize, n: i32): void {
   for (const end = y + bytes(n); y < end; y += 16, x += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(x)));
 }
 
+/** y = a + b */
+export function sumArrays(y: usize, a: usize, b: usize, n: i32): void {
+  for (const end = y + bytes(n); y < end; y += 16, a += 16, b += 16) {
+    v128.store(y, f32x4.add(v128.load(a), v128.load(b)));
+  }
+}
+
 /** y = min(max(y, −limit), limit); NaN stays NaN. */
 export function clampArray(y: usize, limit: f32, n: i32): void {
   const high = f32x4.splat(limit);
@@ -45,6 +52,19 @@ export function sumSquares(x: usize, n: i32): f64 {
     high = f64x2.add(high, f64x2.mul(b, b));
   }
   return sum64(f64x2.add(low, high));
+}
+
+/** y[row] = √Σ x[row, j]², j < n (any n), rows of stride ld. The sum is in f64: a norm is 0 just where all its elements are. */
+export function rowNorms(y: usize, x: usize, ld: i32, rows: i32, n: i32): void {
+  const whole = n & ~3;
+  for (let row = 0; row < rows; row++, x += bytes(ld)) {
+    let sum = sumSquares(x, whole);
+    for (let j = whole; j < n; j++) {
+      const v = <f64>load<f32>(x + bytes(j));
+      sum += v * v;
+    }
+    store<f32>(y + bytes(row), <f32>Math.sqrt(sum));
+  }
 }
 
 /** Room for 4,096 floats of a caller's that are looked at and not kept. */

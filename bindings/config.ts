@@ -1,4 +1,5 @@
-import { normalizeLayer, type LayerDescription } from "./layers/index.ts";
+import { layerTypes, normalizeLayer, type LayerDescription } from "./layers/index.ts";
+import type { LayerType } from "./layers/layer.ts";
 import { expectInteger, expectOptions, expectRange, expectType } from "./validate.ts";
 
 /** What a network is made from: plain JSON. */
@@ -15,15 +16,31 @@ export interface NetworkConfig {
 export function normalizeConfig(config: NetworkConfig): Required<NetworkConfig> {
   expectOptions("Network", config, ["input", "layers", "seed"]);
   const { input, layers, seed = 0 } = config;
-  expectOptions("input", input, ["tokens", "features"]);
-  const tokens = "tokens" in input;
-  expectType(tokens !== "features" in input, "input", "{ tokens: n } or { features: n }", input);
-  const size = tokens ? expectInteger("tokens", input.tokens, 1) : expectInteger("features", input.features, 1);
-  expectType(Array.isArray(layers), "layers", "an array of layers", layers);
-  expectRange(layers.length > 0, "layers", "at least one layer", layers);
   return Object.freeze({
-    input: Object.freeze(tokens ? { tokens: size } : { features: size }),
-    layers: Object.freeze(Array.from(layers, (layer: unknown, i) => normalizeLayer(`layers[${i}]`, layer))),
-    seed: expectInteger("seed", seed, 0, Number.MAX_SAFE_INTEGER),
+    input: normalizeInput("input", input),
+    layers: normalizeLayers<LayerDescription>("layers", layers, layerTypes),
+    seed: normalizeSeed(seed),
   });
+}
+
+export function normalizeInput(name: string, input: NetworkConfig["input"]): NetworkConfig["input"] {
+  expectOptions(name, input, ["tokens", "features"]);
+  const tokens = "tokens" in input;
+  expectType(tokens !== "features" in input, name, "{ tokens: n } or { features: n }", input);
+  const size = tokens ? expectInteger("tokens", input.tokens, 1) : expectInteger("features", input.features, 1);
+  return Object.freeze(tokens ? { tokens: size } : { features: size });
+}
+
+export function normalizeLayers<D extends { readonly type: string }>(
+  name: string,
+  layers: unknown,
+  types: Readonly<Record<D["type"], LayerType<D>>>,
+): readonly D[] {
+  expectType(Array.isArray(layers), name, "an array of layers", layers);
+  expectRange(layers.length > 0, name, "at least one layer", layers);
+  return Object.freeze(Array.from(layers, (layer: unknown, i) => normalizeLayer(`${name}[${i}]`, layer, types)));
+}
+
+export function normalizeSeed(seed: unknown): number {
+  return expectInteger("seed", seed, 0, Number.MAX_SAFE_INTEGER);
 }

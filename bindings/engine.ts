@@ -1,8 +1,8 @@
 import { Arena, Core, padded, type Pointer } from "./core/core.ts";
 import type { Time, Values } from "./data/values.ts";
-import { buildLayers, type EngineConfig } from "./build.ts";
+import type { NamedState, Site, Stack } from "./build.ts";
 import { initialStates, initialStatesBackward } from "./layers/initialStates.ts";
-import { Rows, type Layer, type ParameterBlock, type Shape, type StateBuffer } from "./layers/layer.ts";
+import { Rows, type Layer, type ParameterBlock, type Shape } from "./layers/layer.ts";
 import { whole } from "./whole.ts";
 
 /** Only an output, an output and its loss, or gradients too. */
@@ -29,8 +29,8 @@ export interface SlotOwner {
  * Buffers and values are what a file holds. Values, gradients and each slot are blocks of `blockSize` floats with the parameters in the same order. All but the
  * workspace is fixed until the number of slots changes; the workspace is planned anew when the shape of the batch changes.
  */
-export class Engine {
-  readonly config: EngineConfig;
+export class Engine<C extends { readonly seed: number } = { readonly seed: number }> {
+  readonly config: C;
   readonly core = new Core();
   readonly layers: readonly Layer[];
   readonly parameters: readonly ParameterBlock[];
@@ -44,15 +44,18 @@ export class Engine {
   readonly output: Shape;
   /** Whether the input has time. */
   readonly inputTime: Time;
-  readonly states: readonly (StateBuffer & { readonly name: string })[];
+  readonly states: readonly NamedState[];
   /** Rows of the input and of the output of the current batch. */
   readonly rows = new Rows();
   outputRows = this.rows;
-  /** Address of the rows that came out of the last forward. */
+  /** Address of the rows that go in, and of those that came out of the last forward. */
+  x: Pointer = 0;
   y: Pointer = 0;
   /** Targets and the loss gradient, rows as the output, where there is a loss. */
   targets: Pointer = 0;
   dOutput: Pointer = 0;
+  /** Words of a batch that go in or out between layers. */
+  within = 0;
   /** A row as wide as the output, for the weights of classes; the last of what is planned. */
   classWeights: Pointer = 0;
   /** Who has numbers in the optimizer slots; who takes the place of another tells it. */
@@ -65,12 +68,9 @@ export class Engine {
   readonly #stateUnitsAreWhole: boolean;
   #slots = 0;
   #workspace: Pointer = 0;
-  #order: Pointer = 0;
   #staging: Pointer = 0;
-  #x: Pointer = 0;
   /** What the workspace is planned for; B is 0 when it is not. */
   readonly #planned = { B: 0, T: 0, purpose: "run" as Purpose };
-  #lengths: Int32Array | undefined;
   #packed = false;
   #packedBackward = false;
   /** Whether the states that were entered are the learnt ones. */
@@ -79,29 +79,29 @@ export class Engine {
   /**
    * @param check sees each parameter and buffer before any memory is taken, and may refuse
    */
-  constructor(config: EngineConfig, check?: (parameter: ParameterBlock) => void) {
+  constructor(config: C, build: (config: C, site: Site) => Stack, check?: (parameter: ParameterBlock) => void) {
     this.config = config;
     const tensors: ParameterBlock[] = [];
-    const { input, layers, output, inputTime } = buildLayers(config, this.core, this.#shared, (block) => {
+    const add = (block: ParameterBlock) => {
       check?.(block);
       tensors.push(block);
-    });
-    const parameters = tensors.filter(({ buffer }) => !buffer);
+    };
+    const site = { core: this.core, shared: this.#shared, add, layers: 0, offset: 0 };
+    const { input, layers, output, inputTime, states } = build(config, site);
+    const parameters = whole ? tensors.filter(({ buffer }) => !buffer) : tensors;
     this.input = input;
     this.inputTime = inputTime;
     this.layers = layers;
     this.parameters = parameters;
     this.tensors = tensors;
     this.output = output;
-    this.states = layers.flatMap(({ name, states }) =>
-      states.map((state) => Object.assign(state, { name: `${name}.${state.label}` })),
-    );
+    this.states = states;
     this.#stateUnits = this.states.reduce((sum, { units }) => sum + units, 0);
     this.#stateUnitsAreWhole = this.states.every(({ units }) => units === padded(units));
     const size = parameters.reduce((sum, parameter) => sum + parameter.size, 0);
     this.blockSize = padded(size);
     const arena = new Arena(this.core.base);
-    for (const block of tensors) if (block.buffer) block.value = arena.floats(block.size);
+    for (const block of whole ? tensors : []) if (block.buffer) block.value = arena.floats(block.size);
     this.values = arena.floats(this.blockSize);
     this.gradients = arena.floats(this.blockSize);
     for (const parameter of parameters) {
@@ -110,7 +110,7 @@ export class Engine {
     }
     this.#layOut();
     this.core.functions.randomSeed(config.seed >>> 0, Math.floor(config.seed / 0x100000000) >>> 0);
-    for (const { initialize, value } of tensors) initialize(value);
+    if (whole) for (const { initialize, value } of tensors) initialize(value);
   }
 
   /** Places everything behind the gradients. */
@@ -190,10 +190,15 @@ export class Engine {
     const T = lengths ? lengths.reduce((a, b) => Math.max(a, b), 0) : selection ? selection.steps : values.T;
     const planned = this.#planned;
     this.canBackward = false;
-    if (lengths || this.#lengths || B !== planned.B || T !== planned.T || purpose !== planned.purpose) {
+    if (lengths || this.rows.ragged || B !== planned.B || T !== planned.T || purpose !== planned.purpose) {
       this.#plan(B, T, purpose, lengths);
     }
-    this.#enterValues(this.#x, values, this.rows, selection);
+    this.enterValues(this.x, values, this.rows, selection);
+  }
+
+  /** The workspace is planned anew for the next batch. */
+  replan(): void {
+    this.#planned.B = 0;
   }
 
   #plan(B: number, T: number, purpose: Purpose, lengths: Int32Array | undefined): void {
@@ -201,21 +206,20 @@ export class Engine {
     const training = whole && purpose === "train";
     const arena = new Arena(this.#workspace);
     const N = lengths ? lengths.reduce((a, b) => a + b, 0) : B * T;
-    this.#order = arena.floats(B);
-    Object.assign(this.rows, { N, T, B, batchSizes: arena.floats(T) });
-    this.#x = arena.floats(N * padded(this.#inputWidth));
+    Object.assign(this.rows, { N, T, B, order: arena.floats(B), batchSizes: arena.floats(T) });
+    this.rows.ragged = lengths !== undefined;
+    this.x = arena.floats(N * padded(this.#inputWidth));
     for (const state of this.states) state.value = arena.floats(B * padded(state.units));
     this.outputRows = this.layers.reduce((rows, layer) => layer.plan(arena, rows, training), this.rows);
     const out = this.outputRows;
-    if (purpose !== "run") this.planLoss(arena);
+    if (whole && purpose !== "run") this.planLoss(arena);
     if (training) this.planBackward(arena);
-    const widest = Math.max(B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B));
-    this.#staging = arena.floats(widest);
-    this.classWeights = arena.floats(padded(this.output.size));
+    const outside = [B * T * this.#inputWidth, out.B * out.T * this.output.size, this.stateSize(B), this.within];
+    this.#staging = arena.floats(Math.max(...outside));
+    if (whole) this.classWeights = arena.floats(padded(this.output.size));
     // Vectors may be read past the end of the last row.
     this.core.reserve(arena.next + 64);
-    this.#writeOrder(B, T, lengths);
-    this.#lengths = lengths;
+    writeOrder(this.core, this.rows, lengths);
     Object.assign(this.#planned, { B, T, purpose });
   }
 
@@ -245,9 +249,10 @@ export class Engine {
     return at;
   }
 
-  /** For each sequence of the batch as the layers see it, longest first, its place among those that were entered. */
+  /** For each sequence that comes out, longest first, its place among those that were entered. */
   get order(): Int32Array {
-    return this.core.i32.subarray(this.#order >>> 2, (this.#order >>> 2) + this.rows.B);
+    const { order, B } = this.outputRows;
+    return this.core.i32.subarray(order >>> 2, (order >>> 2) + B);
   }
 
   /** Words of one step of the input. */
@@ -255,24 +260,14 @@ export class Engine {
     return this.input.kind === "tokens" ? 1 : this.input.size;
   }
 
-  /** Longest sequence first, equal ones as they came; see assembly/sequence.ts. */
-  #writeOrder(B: number, T: number, lengths: Int32Array | undefined): void {
-    const order = Array.from({ length: B }, (_, b) => b);
-    if (lengths) order.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
-    this.core.i32.set(order, this.#order >>> 2);
-    const sizes = this.core.i32.subarray(this.rows.batchSizes >>> 2, (this.rows.batchSizes >>> 2) + T);
-    if (lengths) sizes.forEach((_, t) => (sizes[t] = lengths.reduce((n, length) => n + (length > t ? 1 : 0), 0)));
-    else sizes.fill(B);
-  }
-
   /** Whether rows stand as the caller's do, so that they need no detour. */
   #standsAsGiven(rows: Rows, F: number): boolean {
     if (rows.T === 1 && rows.B === 1) return true;
-    return !this.#lengths && F === padded(F) && (rows.T === 1 || rows.B === 1);
+    return !rows.ragged && F === padded(F) && (rows.T === 1 || rows.B === 1);
   }
 
   /** The caller's values, or the selected part of them, as rows at an address. */
-  #enterValues(to: Pointer, values: Values, rows: Rows, selection?: Selection): void {
+  enterValues(to: Pointer, values: Values, rows: Rows, selection?: Selection): void {
     const { enterRows, enterWords } = this.core.functions;
     const { data, F } = values;
     const memory = data instanceof Int32Array ? this.core.i32 : this.core.f32;
@@ -280,24 +275,24 @@ export class Engine {
     const at = (direct ? to : this.#staging) >>> 2;
     copySelected(memory, at, values, rows.T, selection);
     if (direct) return;
-    if (data instanceof Int32Array) enterWords(to, this.#staging, this.#order, rows.batchSizes, rows.T);
-    else enterRows(to, this.#staging, this.#order, rows.batchSizes, rows.T, F);
+    if (data instanceof Int32Array) enterWords(to, this.#staging, rows.order, rows.batchSizes, rows.T);
+    else enterRows(to, this.#staging, rows.order, rows.batchSizes, rows.T, F);
   }
 
   /** Brings in targets for the batch that was entered: one row, or one index, for each row of the output. */
   enterTargets(values: Values, selection?: Selection): void {
-    this.#enterValues(this.targets, values, this.outputRows, selection);
+    this.enterValues(this.targets, values, this.outputRows, selection);
   }
 
   /** Brings in weights, one word for each row of the output. */
   enterWeights(values: Values, selection?: Selection): void {
     this.room(0);
-    this.#enterValues(this.weights, values, this.outputRows, selection);
+    this.enterValues(this.weights, values, this.outputRows, selection);
   }
 
   /** Brings in a gradient by the output. */
   enterOutputGradient(values: Values): void {
-    this.#enterValues(this.dOutput, values, this.outputRows);
+    this.enterValues(this.dOutput, values, this.outputRows);
   }
 
   /** Where B sequences start that are given no state, flat; undefined for zeros. */
@@ -327,7 +322,7 @@ export class Engine {
     this.core.f32.set(flat, this.#staging >>> 2);
     let from = this.#staging;
     for (const state of this.states) {
-      enterState(state[which], from, this.#order, B, state.units);
+      enterState(state[which], from, this.rows.order, B, state.units);
       from += B * state.units * 4;
     }
   }
@@ -343,7 +338,7 @@ export class Engine {
     }
     let at = this.#staging;
     for (const state of this.states) {
-      this.core.functions.leaveState(at, state[which], this.#order, B, state.units);
+      this.core.functions.leaveState(at, state[which], this.rows.order, B, state.units);
       at += B * state.units * 4;
     }
     this.core.read(this.#staging, to);
@@ -356,14 +351,19 @@ export class Engine {
 
   /** Whether the states, which stand one after another, have no padding and the caller's order. */
   get #statesAreFlat(): boolean {
-    return !this.#lengths && this.#stateUnitsAreWhole;
+    return !this.rows.ragged && this.#stateUnitsAreWhole;
+  }
+
+  /** Packs the weights for forward if they may have changed. */
+  pack(): void {
+    if (!this.#packed) for (const layer of this.layers) layer.pack();
+    this.#packed = true;
   }
 
   /** Runs the batch that was entered, with the states that were entered. */
   forward(training: boolean): void {
-    if (!this.#packed) for (const layer of this.layers) layer.pack();
-    this.#packed = true;
-    let x = this.#x;
+    this.pack();
+    let x = this.x;
     for (const layer of this.layers) x = layer.forward(x);
     this.y = x;
     this.canBackward = training;
@@ -374,8 +374,8 @@ export class Engine {
     const { leaveRows } = this.core.functions;
     const direct = this.#standsAsGiven(rows, F);
     if (!direct) {
-      if (this.#lengths) this.core.functions.zero(this.#staging, rows.B * rows.T * F);
-      leaveRows(this.#staging, from, this.#order, rows.batchSizes, rows.T, F);
+      if (rows.ragged) this.core.functions.zero(this.#staging, rows.B * rows.T * F);
+      leaveRows(this.#staging, from, rows.order, rows.batchSizes, rows.T, F);
     }
     const at = direct ? from : this.#staging;
     if (T === rows.T) {
@@ -404,7 +404,18 @@ export class Engine {
   }
 }
 
-function selectLengths(values: Values, selection: Selection | undefined): Int32Array | undefined {
+/** Order and batch sizes of rows: the longest sequence first, equal ones as they came; see assembly/sequence.ts. */
+export function writeOrder({ i32 }: Core, { B, T, order, batchSizes }: Rows, lengths: Int32Array | undefined): void {
+  const sorted = Array.from({ length: B }, (_, b) => b);
+  if (lengths) sorted.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+  i32.set(sorted, order >>> 2);
+  const sizes = i32.subarray(batchSizes >>> 2, (batchSizes >>> 2) + T);
+  if (lengths) sizes.forEach((_, t) => (sizes[t] = lengths.reduce((n, length) => n + (length > t ? 1 : 0), 0)));
+  else sizes.fill(B);
+}
+
+/** The lengths of the selected examples; undefined when all have the steps of the values. */
+export function selectLengths(values: Values, selection: Selection | undefined): Int32Array | undefined {
   const { lengths, T } = values;
   if (!lengths) return undefined;
   const chosen = selection ? selection.examples.map((example) => lengths[example]!) : lengths;

@@ -61,6 +61,11 @@ export function evaluate(engine: Engine, data: TrainingData, options: EvaluateOp
     batchSize: expectInteger("batchSize", batchSize, 1),
     truncate: truncate === undefined ? undefined : expectInteger("truncate", truncate, 1),
   });
+  return finish(batches);
+}
+
+/** The evaluation, all at once. */
+export function finish(batches: Generator<void, Evaluation, void>): Evaluation {
   for (;;) {
     const { done, value } = batches.next();
     if (done) return value;

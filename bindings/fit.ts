@@ -1,11 +1,11 @@
-import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
+import type { Dataset, TrainingData } from "./data/dataset.ts";
 import { expectTruncatable } from "./data/batches.ts";
 import type { Engine } from "./engine.ts";
 import { evaluateBatches, type Evaluation } from "./evaluate.ts";
 import type { ModelHead } from "./io/model.ts";
 import { expectLoss, type Loss } from "./losses/loss.ts";
-import { Trainer, withOwnIndices, type StepReport } from "./train.ts";
-import { trainOptionNames, type TrainOptions } from "./trainOptions.ts";
+import { networkCourse, Trainer, withOwnIndices, type Course, type StepReport } from "./train.ts";
+import type { TrainOptions } from "./trainOptions.ts";
 import { expectBoolean, expectInteger, expectNumber, expectOptions, expectType } from "./validate.ts";
 
 export interface EarlyStopping {
@@ -53,26 +53,25 @@ export interface History {
   readonly stoppedEarly: boolean;
 }
 
-const fitOptionNames = /*#__PURE__*/ trainOptionNames.concat([
-  "validation",
-  "earlyStopping",
-  "signal",
-  "onStep",
-  "onEpoch",
-  "yieldEvery",
-]);
+const fitOptionNames = ["validation", "earlyStopping", "signal", "onStep", "onEpoch", "yieldEvery"];
 
 /** Trains for a number of epochs. See FitOptions. */
-export async function fit(engine: Engine, head: ModelHead, data: TrainingData, options: FitOptions): Promise<History> {
-  expectOptions("fit", options, fitOptionNames);
+export async function fit(
+  engine: Engine,
+  head: ModelHead,
+  data: TrainingData,
+  options: FitOptions,
+  course = networkCourse(engine),
+): Promise<History> {
+  expectOptions("fit", options, [...course.optionNames, ...fitOptionNames]);
   const { validation, earlyStopping, signal, onStep, onEpoch, yieldEvery = 8, ...trainOptions } = options;
   checkFitOptions(options);
   const loss = expectLoss(options.loss);
-  const dataset = validation === undefined ? undefined : withOwnIndices(readValidation(engine, loss, validation));
+  const dataset = validation === undefined ? undefined : withOwnIndices(readValidation(course, loss, validation));
   if (dataset && options.truncate !== undefined) expectTruncatable(engine, dataset);
   const plan = { batchSize: options.batchSize ?? 32, truncate: options.truncate };
   signal?.throwIfAborted();
-  const trainer = new Trainer(engine, head, data, trainOptions);
+  const trainer = new Trainer(engine, head, data, trainOptions, course);
   for (;;) {
     if (epochIsDue(trainer)) {
       const batches = dataset && evaluateBatches(engine, dataset, plan);
@@ -93,9 +92,9 @@ export async function fit(engine: Engine, head: ModelHead, data: TrainingData, o
 }
 
 /** Reads the validation data; what is wrong with them is said of "validation.inputs" and the like. */
-function readValidation(engine: Engine, loss: Loss, validation: TrainingData): Dataset {
+function readValidation(course: Course, loss: Loss, validation: TrainingData): Dataset {
   try {
-    return readDataset(engine, loss, validation, "validation");
+    return course.read(loss, validation, "validation");
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     const message = error.message.replace(/"(inputs|targets|lengths)\b/g, '"validation.$1');

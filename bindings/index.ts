@@ -2,6 +2,7 @@ export { activation, type ActivationLayer } from "./layers/activation.ts";
 export { batchNorm, type BatchNormLayer, type BatchNormOptions } from "./layers/batchNorm.ts";
 export { dense, type DenseLayer, type DenseOptions } from "./layers/dense.ts";
 export { dropout, type DropoutLayer, type DropoutOptions } from "./layers/dropout.ts";
+export { attention, type AttentionLayer, type AttentionOptions } from "./layers/attention.ts";
 export { elman, type ElmanLayer, type ElmanOptions } from "./layers/elman.ts";
 export { embedding, type EmbeddingLayer, type EmbeddingOptions } from "./layers/embedding.ts";
 export { gru, type GruLayer, type GruOptions } from "./layers/gru.ts";
@@ -24,6 +25,7 @@ export {
   glorotUniform,
   heNormal,
   heUniform,
+  identity,
   lecunNormal,
   lecunUniform,
   normal,
@@ -39,6 +41,26 @@ export {
   type LossOptions,
   type StepOptions,
 } from "./network.ts";
+export {
+  EncoderDecoder,
+  type DecodeOptions,
+  type EncoderDecoderBackwardResult,
+  type EncoderDecoderEvaluateOptions,
+  type EncoderDecoderFitOptions,
+  type EncoderDecoderForwardOptions,
+  type EncoderDecoderTrainOptions,
+  type FreeRunningOptions,
+  type SearchOptions,
+  type TeacherForcing,
+} from "./encoderDecoder/encoderDecoder.ts";
+export type {
+  DecoderConfig,
+  DecoderLayerDescription,
+  EncoderConfig,
+  EncoderDecoderConfig,
+} from "./encoderDecoder/config.ts";
+export type { EncoderDecoderData } from "./encoderDecoder/data.ts";
+export type { Hypothesis } from "./encoderDecoder/search.ts";
 export type { ForwardResult, Model, PredictOptions, RunOptions, StateInfo, StreamOptions } from "./model.ts";
 export type { NetworkConfig } from "./config.ts";
 export type { NetworkBuffer, Parameter } from "./parameter.ts";
@@ -202,6 +224,14 @@ export {
 export { Random } from "./data/random.ts";
 export { languageModelData } from "./data/text.ts";
 export { generate, generateText, type GenerateOptions, type GenerateTextOptions } from "./generate.ts";
+export {
+  gradientFlow,
+  type GradientFlow,
+  type GradientFlowOptions,
+  type LayerFlow,
+  type Verdict,
+} from "./inspect/gradientFlow.ts";
 export { gradientCheck, type GradientCheckOptions, type GradientCheckResult } from "./inspect/gradientCheck.ts";
 export { Sampler, type SampleOptions } from "./sample.ts";
+export type { SaveOptions } from "./io/compact.ts";
 export { FormatError, NumericError, type FormatErrorCode } from "./errors.ts";

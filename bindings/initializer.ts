@@ -1,15 +1,17 @@
 import type { Core, Pointer } from "./core/core.ts";
-import { expectNumber, expectOneOf, expectOptions, expectType } from "./validate.ts";
+import { expectNumber, expectOneOf, expectOptions, expectRange, expectType } from "./validate.ts";
 
 /**
- * How a matrix of weights starts. `uniform` and `normal` take their spread, `constant` its value; the others work it out from
- * the number of inputs (fanIn) and outputs (fanOut) of one gate, which is treated as a matrix of its own.
+ * How a matrix of weights starts. `uniform` and `normal` take their spread, `constant` its value, `orthogonal` and `identity`, for
+ * matrices alone, a factor; the others work it out from the number of inputs (fanIn) and outputs (fanOut). One gate is treated as a
+ * matrix of its own.
  */
 export type Initializer =
   | { readonly type: "constant"; readonly value: number }
   | { readonly type: "uniform"; readonly limit: number }
   | { readonly type: "normal"; readonly deviation: number }
   | { readonly type: "orthogonal"; readonly gain: number }
+  | { readonly type: "identity"; readonly gain: number }
   | { readonly type: SpreadType };
 
 /** Scaled by fan: the variance of the weights is the number given, `uniform` with the limit √(3·variance). */
@@ -32,7 +34,7 @@ const spreads = {
 type SpreadType = keyof typeof spreads;
 
 const spreadNames = /*#__PURE__*/ Object.keys(spreads) as readonly SpreadType[];
-const ownNames = ["constant", "uniform", "normal", "orthogonal"] as const;
+const ownNames = ["constant", "uniform", "normal", "orthogonal", "identity"] as const;
 const names = /*#__PURE__*/ [ownNames, spreadNames].flat();
 
 /** All elements are `value`. */
@@ -43,6 +45,8 @@ export const uniform = (limit: number): Initializer => checkInitializer("uniform
 export const normal = (deviation: number): Initializer => checkInitializer("normal", { type: "normal", deviation });
 /** Rows or columns, whichever are fewer, are orthonormal times `gain` (Saxe, McClelland & Ganguli 2014). */
 export const orthogonal = (gain = 1): Initializer => checkInitializer("orthogonal", { type: "orthogonal", gain });
+/** `gain` on the diagonal, zeros beside it: for the recurrent weights of relu units (Le, Jaitly & Hinton 2015). */
+export const identity = (gain = 1): Initializer => checkInitializer("identity", { type: "identity", gain });
 /** U(±√(6/(fanIn + fanOut))), Glorot & Bengio 2010. */
 export const glorotUniform = (): Initializer => Object.freeze({ type: "glorotUniform" });
 /** N(0, 2/(fanIn + fanOut)), Glorot & Bengio 2010. */
@@ -66,6 +70,7 @@ const members: Readonly<Record<string, readonly string[]>> = {
   uniform: ["limit"],
   normal: ["deviation"],
   orthogonal: ["gain"],
+  identity: ["gain"],
 };
 
 function checkInitializer(name: string, value: unknown): Initializer {
@@ -77,13 +82,17 @@ function checkInitializer(name: string, value: unknown): Initializer {
   if (type === "constant") return Object.freeze({ type, value: number("value") });
   if (type === "uniform") return Object.freeze({ type, limit: number("limit", 0) });
   if (type === "normal") return Object.freeze({ type, deviation: number("deviation", 0) });
-  if (type === "orthogonal") return Object.freeze({ type, gain: number("gain") });
+  if (type === "orthogonal" || type === "identity") return Object.freeze({ type, gain: number("gain") });
   return Object.freeze({ type });
 }
 
-/** The same for an option that may be left out. */
+/** The same for an option that may be left out; one of a bias, which is a vector, takes no initializer of matrices. */
 export function optionalInitializer(name: string, value: unknown): Initializer | undefined {
-  return value === undefined ? undefined : checkInitializer(name, value);
+  if (value === undefined) return undefined;
+  const checked = checkInitializer(name, value);
+  const fits = name !== "biasInit" || !(checked.type === "orthogonal" || checked.type === "identity");
+  expectRange(fits, `${name}.type`, "an initializer of vectors, such as constant(0)", checked.type);
+  return checked;
 }
 
 /** Fills one matrix (fanOut, fanIn), or a vector that is counted as such, at an address of the core. */
@@ -93,7 +102,9 @@ export function initialize(core: Core, at: Pointer, n: number, fanIn: number, fa
   else if (how.type === "uniform") uniformArray(at, n, -how.limit, how.limit);
   else if (how.type === "normal") normalArray(at, n, 0, how.deviation);
   else if (how.type === "orthogonal") fillOrthogonal(core, at, fanOut, fanIn, how.gain);
-  else {
+  else if (how.type === "identity") {
+    core.view(at, n).forEach((_, i, to) => (to[i] = Math.floor(i / fanIn) === i % fanIn ? how.gain : 0));
+  } else {
     const { uniform: isUniform, variance } = spreads[how.type];
     const limit = Math.sqrt(3 * variance(fanIn, fanOut));
     if (isUniform) uniformArray(at, n, -limit, limit);

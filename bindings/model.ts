@@ -3,13 +3,16 @@ import { inOrder } from "./data/batches.ts";
 import { outputForm, readInputs } from "./data/dataset.ts";
 import { expectOutput, type Input, type Values } from "./data/values.ts";
 import { normalizeConfig, type NetworkConfig } from "./config.ts";
+import { buildLayers } from "./build.ts";
+import { layerTypes } from "./layers/index.ts";
 import { FormatError } from "./errors.ts";
 import { checkTensor, checkTensors, expectNoMore, fillParameters, readModel, type ModelFile } from "./io/model.ts";
+import type { ParameterBlock } from "./layers/layer.ts";
+import { whyNotStepwise } from "./layers/stepwise.ts";
 import { Parameter } from "./parameter.ts";
 import { Stream } from "./stream.ts";
 import { sizeOf, tensor, type Tensor } from "./tensor.ts";
 import { expectInteger, expectOptions, expectRange, expectType } from "./validate.ts";
-import { whole } from "./whole.ts";
 
 export interface RunOptions {
   /** Initial states, flat as `Network.states` lists them. Default zeros, or what `learnInitialState` has learnt. */
@@ -48,39 +51,19 @@ export interface StateInfo {
   readonly units: number;
 }
 
-/** A network of layers that runs and streams: all of it in `unrolled/run`, and what a Network that learns begins with. */
-export class Model {
-  readonly config: Required<NetworkConfig>;
+/** The parameters of an engine, and the texts beside them in a file. */
+export abstract class Parameterized {
   /** All parameters, layer by layer. */
   readonly parameters: readonly Parameter[];
-  /** The states in the order of the flat arrays, each (batch, units): of each layer h_l0, h_l0_reverse, h_l1 …, then c. */
-  readonly states: readonly StateInfo[];
   /** Texts that are kept beside the network in its file: a tokenizer as JSON, a scaler, a note. */
   readonly metadata: Record<string, string> = {};
   readonly #engine: Engine;
 
-  /**
-   * Builds a network with random weights.
-   * @throws TypeError, RangeError when the layers do not fit together, or for a wrong option
-   */
-  constructor(config: NetworkConfig);
-  /** For `load`: the weights of a file instead. @internal */
-  constructor(config: NetworkConfig, file: ModelFile | undefined, engine?: Engine);
-  constructor(config: NetworkConfig, file?: ModelFile, engine = openEngine(config, file)) {
+  /** @internal */
+  constructor(engine: Engine, file: ModelFile | undefined) {
     this.#engine = engine;
-    this.config = engine.config;
     this.parameters = Object.freeze(engine.parameters.map((block) => new Parameter(engine, block)));
-    this.states = Object.freeze(engine.states.map(({ name, units }) => Object.freeze({ name, units })));
     Object.assign(this.metadata, file?.metadata);
-  }
-
-  /**
-   * A network from the bytes of a safetensors file: one that a network has saved, or any other, such as PyTorch's, with a
-   * description of the network beside it.
-   * @throws FormatError when the file is damaged or does not fit
-   */
-  static load(bytes: Uint8Array | ArrayBuffer, config?: NetworkConfig): Model {
-    return load(bytes, config, (description, file) => new Model(description, file));
   }
 
   /**
@@ -91,15 +74,6 @@ export class Model {
     const file = readModel(bytes);
     checkTensors(this.#engine.tensors, file);
     fillParameters(this.#engine, file);
-  }
-
-  /** The parameter of a name. @throws RangeError when there is none */
-  parameter(name: string): Parameter {
-    const found = this.parameters.find((parameter) => parameter.name === name);
-    if (found) return found;
-    throw new RangeError(
-      `there is no parameter "${name}"; there are ${this.parameters.map((one) => one.name).join(", ")}`,
-    );
   }
 
   /**
@@ -125,6 +99,46 @@ export class Model {
       values,
       parameters.reduce((sum, { size }) => sum + size, 0),
     );
+  }
+
+  /** The parameter of a name. @throws RangeError when there is none */
+  parameter(name: string): Parameter {
+    const found = this.parameters.find((parameter) => parameter.name === name);
+    if (found) return found;
+    throw new RangeError(
+      `there is no parameter "${name}"; there are ${this.parameters.map((one) => one.name).join(", ")}`,
+    );
+  }
+}
+
+/** A network of layers that runs and streams: all of it in `unrolled/run`, and what a Network that learns begins with. */
+export class Model extends Parameterized {
+  readonly config: Required<NetworkConfig>;
+  /** The states in the order of the flat arrays, each (batch, units): of each layer h_l0, h_l0_reverse, h_l1 …, then c. */
+  readonly states: readonly StateInfo[];
+  readonly #engine: Engine;
+
+  /**
+   * Builds a network with random weights.
+   * @throws TypeError, RangeError when the layers do not fit together, or for a wrong option
+   */
+  constructor(config: NetworkConfig);
+  /** For `load`: the weights of a file instead. @internal */
+  constructor(config: NetworkConfig, file: ModelFile | undefined, engine?: ReturnType<typeof openEngine>);
+  constructor(config: NetworkConfig, file?: ModelFile, engine = openEngine(config, file)) {
+    super(engine, file);
+    this.#engine = engine;
+    this.config = engine.config;
+    this.states = Object.freeze(engine.states.map(({ name, units }) => Object.freeze({ name, units })));
+  }
+
+  /**
+   * A network from the bytes of a safetensors file: one that a network has saved, or any other, such as PyTorch's, with a
+   * description of the network beside it.
+   * @throws FormatError when the file is damaged or does not fit
+   */
+  static load(bytes: Uint8Array | ArrayBuffer, config?: NetworkConfig): Model {
+    return load(bytes, config, (description, file) => new Model(description, file));
   }
 
   /**
@@ -169,30 +183,35 @@ export class Model {
   stream(options: StreamOptions = {}): Stream {
     expectOptions("stream", options, ["batch"]);
     const { batch = 1 } = options;
-    for (const layer of this.config.layers) {
-      if (layer.type === "repeat") throw new TypeError("stream: repeat() makes many steps of one");
-      if (!("bidirectional" in layer)) continue;
-      if (layer.bidirectional) throw new TypeError("stream: a bidirectional layer needs the end first: use forward()");
-      if (whole && layer.reverse) throw new TypeError("stream: a reverse layer needs the end first: use forward()");
-    }
+    const why = whyNotStepwise(this.config.layers);
+    if (why !== undefined) throw new TypeError(`stream: ${why}: use forward()`);
     return new Stream(this.#engine, expectInteger("batch", batch, 1));
   }
 }
 
 /** An engine with random weights, or with those of a file. */
-export function openEngine(config: NetworkConfig, file: ModelFile | undefined): Engine {
-  const engine = new Engine(normalizeConfig(config), file && ((parameter) => checkTensor(parameter, file)));
-  if (!file) return engine;
+export function openEngine(config: NetworkConfig, file: ModelFile | undefined): Engine<Required<NetworkConfig>> {
+  const checked = normalizeConfig(config);
+  return openFrom(file, (check) => new Engine(checked, (own, site) => buildLayers(own, site, layerTypes), check));
+}
+
+/** An engine that `make` makes, with the weights of a file if there is one. */
+export function openFrom<E extends Engine>(
+  file: ModelFile | undefined,
+  make: (check?: (parameter: ParameterBlock) => void) => E,
+): E {
+  if (!file) return make();
+  const engine = make((parameter) => checkTensor(parameter, file));
   expectNoMore(engine.tensors, file);
   fillParameters(engine, file);
   return engine;
 }
 
 /** A network from a file: what is wrong with the description in it is the file's fault. */
-export function load<M>(
+export function load<C extends object, M>(
   bytes: Uint8Array | ArrayBuffer,
-  config: NetworkConfig | undefined,
-  make: (config: NetworkConfig, file: ModelFile) => M,
+  config: C | undefined,
+  make: (config: C, file: ModelFile) => M,
 ): M {
   const file = readModel(bytes);
   if (config !== undefined) return make(config, file);
@@ -200,7 +219,7 @@ export function load<M>(
     throw new FormatError("mismatch", "the file has no description of its network: give one as the second argument");
   }
   try {
-    return make(file.description as NetworkConfig, file);
+    return make(file.description as C, file);
   } catch (error) {
     // One with a cause is the runtime's, which is out of memory.
     const isWrong = (error instanceof TypeError || error instanceof RangeError) && error.cause === undefined;

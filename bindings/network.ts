@@ -1,13 +1,15 @@
 import { clipGradients } from "./clip.ts";
 import type { Pointer } from "./core/core.ts";
 import type { NetworkConfig } from "./config.ts";
-import { outputForm, readGoal, readInputs, type TrainingData } from "./data/dataset.ts";
+import { outputForm, readDataset, readGoal, readInputs, type TrainingData } from "./data/dataset.ts";
 import { expectFinite, matchTo, readFeatures, type FeatureInput, type Input, type Values } from "./data/values.ts";
 import type { Weights } from "./data/weights.ts";
 import type { Engine } from "./engine.ts";
 import { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 import { fit, type FitOptions, type History } from "./fit.ts";
-import { summary } from "./inspect/summary.ts";
+import type { Inspected } from "./inspect/inspected.ts";
+import { inputText, summary } from "./inspect/summary.ts";
+import { expectStorage, type SaveOptions } from "./io/compact.ts";
 import { writeModel, type ModelFile } from "./io/model.ts";
 import { expectLoss, type Loss, type Targets } from "./losses/loss.ts";
 import { expectState, load, Model, openEngine, runForward, type ForwardResult, type RunOptions } from "./model.ts";
@@ -83,9 +85,12 @@ export class Network extends Model {
     return load(bytes, config, (description, file) => new Network(description, file));
   }
 
-  /** The network as the bytes of a safetensors file with PyTorch's names and shapes, the description in its metadata. */
-  save(): Uint8Array<ArrayBuffer> {
-    return writeModel(this.#engine, this);
+  /**
+   * The network as the bytes of a safetensors file with PyTorch's names and shapes, the description in its metadata.
+   * @throws RangeError when a number is beyond what the `dtype` holds
+   */
+  save(options: SaveOptions = {}): Uint8Array<ArrayBuffer> {
+    return writeModel(this.#engine, this, undefined, expectStorage(options));
   }
 
   /**
@@ -113,7 +118,7 @@ export class Network extends Model {
     const engine = this.#engine;
     const checked = expectLoss(loss);
     const inputs = this.#lastInput("loss");
-    const { value } = checked.run(engine, readGoal(engine, checked, inputs, targets, options.weights));
+    const { value } = checked.run(engine, readGoal(checked, outputForm(engine, inputs), targets, options.weights));
     this.#hasLoss = true;
     return value;
   }
@@ -214,6 +219,12 @@ export class Network extends Model {
     return fit(this.#engine, this, data, options);
   }
 
+  /** For gradientFlow. @internal */
+  inspect(): Inspected {
+    const engine = this.#engine;
+    return { engine, layers: this.config.layers, read: (loss, data) => readDataset(engine, loss, data) };
+  }
+
   /** State of the random generator, 64 bytes: dropout and the order of examples depend on it. A copy; may be set. */
   get randomState(): Uint8Array {
     return this.#engine.randomState.slice();
@@ -227,6 +238,6 @@ export class Network extends Model {
 
   /** A table of the layers with their outputs and parameters, for people. */
   summary(): string {
-    return summary(this.#engine, this.config);
+    return summary(this.#engine, inputText(this.config.input));
   }
 }

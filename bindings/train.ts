@@ -1,19 +1,45 @@
 import { averagingWeight, checkAveraging, type Averaging } from "./averaging.ts";
 import { clipGradients, notFinite } from "./clip.ts";
 import { padded } from "./core/core.ts";
+import { batchOf } from "./data/augment.ts";
 import { Batches, inOrder } from "./data/batches.ts";
 import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
+import { Random } from "./data/random.ts";
 import type { Values } from "./data/values.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Selection } from "./engine.ts";
 import { readCheckpoint, restoreCheckpoint, writeCheckpoint, type Progress, type Setup } from "./io/checkpoint.ts";
 import type { ModelHead } from "./io/model.ts";
-import { expectLoss, type LossResult } from "./losses/loss.ts";
+import { expectLoss, type Loss, type LossResult } from "./losses/loss.ts";
 import { readGroups, type Region } from "./optimizers/groups.ts";
 import { expectOptimizer, type Optimizer } from "./optimizers/optimizer.ts";
 import { OptimizerState, slotCount } from "./optimizers/state.ts";
 import { noPlateau } from "./schedules/schedule.ts";
-import { checkTrainOptions, type TrainOptions } from "./trainOptions.ts";
-import { expectNumber } from "./validate.ts";
+import { checkTrainOptions, trainOptionNames, type TrainOptions } from "./trainOptions.ts";
+import { expectNumber, expectRange } from "./validate.ts";
+
+/** What is special about training one kind of engine. */
+export interface Course {
+  /** Options that it knows. */
+  readonly optionNames: readonly string[];
+  /** Checks data. @throws TypeError, RangeError */
+  read(loss: Loss, data: TrainingData, name?: string): Dataset;
+  /** Runs the batch that was entered, before the given step; steps are counted from 0. */
+  forward(step: number): void;
+  /** What the data are, beside the inputs, and options of its own: a run is only resumed with the same. */
+  setup(dataset: Dataset): Readonly<Record<string, unknown>>;
+}
+
+/** The course of a network. */
+export function networkCourse(engine: Engine): Course {
+  return {
+    optionNames: trainOptionNames,
+    read: (loss, data, name) => readDataset(engine, loss, data, name),
+    forward: () => {
+      engine.forward(true);
+    },
+    setup: () => ({}),
+  };
+}
 
 /** What one step of training did. */
 export interface StepReport {
@@ -54,16 +80,28 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
   readonly #regions: readonly Region[];
   readonly #shuffle: boolean;
   readonly #setup: Setup;
+  readonly #course: Course;
+  readonly #random: Random;
   #stopped = false;
 
   /** @internal */
-  constructor(engine: Engine, head: ModelHead, data: TrainingData, options: TrainOptions) {
-    this.#options = checkTrainOptions(options);
+  constructor(
+    engine: Engine,
+    head: ModelHead,
+    data: TrainingData,
+    options: TrainOptions,
+    course = networkCourse(engine),
+  ) {
+    this.#course = course;
+    this.#random = new Random(0, engine.core);
+    this.#options = checkTrainOptions(options, course.optionNames);
     const loss = expectLoss(options.loss);
     this.#optimizer = expectOptimizer(options.optimizer);
-    this.#dataset = withOwnIndices(readDataset(engine, loss, data));
+    this.#dataset = withOwnIndices(course.read(loss, data));
     const { epochs = 1, batchSize = 32, truncate, shuffle = truncate === undefined } = options;
-    const { accumulate = 1, l1 = 0, clipNorm, clipValue, schedule } = options;
+    const { accumulate = 1, l1 = 0, clipNorm, clipValue, schedule, augment } = options;
+    const { weights } = this.#dataset;
+    expectRange(!augment || weights?.vector !== false, "augment", "at most one weight an example beside it", augment);
     this.#plan = new Batches(engine, this.#dataset, { batchSize, truncate });
     const { regions, description: groups } = readGroups(engine, options.groups, l1);
     this.#engine = engine;
@@ -78,7 +116,8 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     const { B, T, F } = this.#dataset.inputs;
     this.#setup = asTexts({
       ...{ optimizer: this.#optimizer, loss, inputs: [B, T, F], batchSize, accumulate, shuffle, truncate },
-      ...{ clipNorm, clipValue, l1, groups, schedule, averaging: this.#averaging },
+      ...{ clipNorm, clipValue, l1, groups, schedule, averaging: this.#averaging, augment: augment && true },
+      ...course.setup(this.#dataset),
     });
     const carried = new Float32Array(engine.stateSize(Math.min(batchSize, B)));
     this.progress = {
@@ -226,10 +265,11 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     const engine = this.#engine;
     const { selection, begins } = this.#plan.at(k, progress.order);
     const state = before.subarray(0, engine.stateSize(selection.examples.length));
-    engine.enter(this.#dataset.inputs, "train", selection);
+    const { dataset, part } = this.#augmented(selection);
+    engine.enter(dataset.inputs, "train", part);
     engine.enterStates(begins ? undefined : state, "value");
-    engine.forward(true);
-    const loss = this.#dataset.loss.run(engine, this.#dataset, selection);
+    this.#course.forward(progress.steps);
+    const loss = dataset.loss.run(engine, dataset, part);
     engine.canBackward = false; // not for callers: the batch is the trainer's own
     if (!Number.isFinite(loss.value)) throw notFinite("the loss", "loss", progress.steps);
     const carried = state.slice();
@@ -239,6 +279,18 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     if (weighted) engine.core.functions.scale(engine.dOutput, loss.weight, outputRows.N * padded(output.size));
     engine.backward(false);
     return { ...loss, carried };
+  }
+
+  /** The data of a batch as they are learnt from: a part of all, or, augmented, a data set of their own. */
+  #augmented(selection: Selection): { dataset: Dataset; part: Selection | undefined } {
+    const { augment } = this.#options;
+    if (!augment) return { dataset: this.#dataset, part: selection };
+    const { examples } = selection;
+    const batch: unknown = augment(batchOf(this.#dataset, examples), this.#random);
+    const dataset = this.#course.read(this.#dataset.loss, batch as TrainingData, "augment");
+    const { B } = dataset.inputs;
+    expectRange(B === examples.length, "augment", `to give ${examples.length} examples, as many as it takes`, B);
+    return { dataset, part: undefined };
   }
 
   #learningRate(): number {

@@ -1,9 +1,18 @@
 import type { Averaging } from "./averaging.ts";
+import type { Augmentation } from "./data/augment.ts";
 import type { Loss } from "./losses/loss.ts";
 import type { ParameterGroup } from "./optimizers/groups.ts";
 import type { Optimizer } from "./optimizers/optimizer.ts";
 import { expectSchedule, type Schedule } from "./schedules/schedule.ts";
-import { expectBoolean, expectInteger, expectNumber, expectOptions, expectPositive, expectType } from "./validate.ts";
+import {
+  expectBoolean,
+  expectInteger,
+  expectNumber,
+  expectOptions,
+  expectPositive,
+  expectRange,
+  expectType,
+} from "./validate.ts";
 
 export interface TrainOptions {
   readonly loss: Loss;
@@ -35,20 +44,25 @@ export interface TrainOptions {
   readonly learningRate?: (step: number) => number;
   /** A mean of the parameters over the training, for `Trainer.useAverage()`; `fit` validates with it and ends with it. */
   readonly averaging?: Averaging;
+  /**
+   * Changes the examples of each batch before they are learnt from, by the network's generator; not with `truncate`. As many
+   * examples must come back.
+   */
+  readonly augment?: Augmentation;
   /** Bytes of `Trainer.checkpoint()`: go on from there, bit for bit, with the same data and options. */
   readonly resume?: Uint8Array;
 }
 
 export const trainOptionNames = [
   ...["loss", "optimizer", "epochs", "batchSize", "accumulate", "shuffle", "clipNorm", "clipValue", "truncate", "l1"],
-  ...["groups", "schedule", "learningRate", "averaging", "resume"],
+  ...["groups", "schedule", "learningRate", "averaging", "augment", "resume"],
 ];
 
 /** A copy of options that have been checked, but for those that are read with the network. */
-export function checkTrainOptions(options: TrainOptions): TrainOptions {
-  expectOptions("train", options, trainOptionNames);
+export function checkTrainOptions(options: TrainOptions, names: readonly string[] = trainOptionNames): TrainOptions {
+  expectOptions("train", options, names);
   const { epochs, batchSize, accumulate, shuffle, clipNorm, clipValue, truncate } = options;
-  const { l1, schedule, learningRate, resume } = options;
+  const { l1, schedule, learningRate, augment, resume } = options;
   if (epochs !== undefined && epochs !== Infinity) expectInteger("epochs", epochs, 0);
   if (batchSize !== undefined) expectInteger("batchSize", batchSize, 1);
   if (accumulate !== undefined) expectInteger("accumulate", accumulate, 1);
@@ -67,6 +81,8 @@ export function checkTrainOptions(options: TrainOptions): TrainOptions {
     "a function",
     learningRate,
   );
+  expectType(augment === undefined || typeof augment === "function", "augment", "a function", augment);
+  if (augment) expectRange(truncate === undefined, "augment", "no truncate beside it, which cuts sequences", augment);
   expectType(resume === undefined || resume instanceof Uint8Array, "resume", "a Uint8Array", resume);
   return { ...options };
 }

@@ -8,6 +8,7 @@ import ts from "typescript";
 
 const app = `
 import { adam, crossEntropy, dense, FormatError, lstm, Network, tensor, type Stream } from "unrolled";
+import { importPyTorch } from "unrolled/formats";
 import { importOnnx } from "unrolled/onnx";
 import { Network as Runner } from "unrolled/run";
 
@@ -19,6 +20,7 @@ const norm: number = net.clipGradNorm(1);
 const stream: Stream = net.stream();
 const output: Float32Array = stream.step(new Float32Array(3));
 try {
+  importPyTorch(new Uint8Array(0), net.config, { key: "state_dict" }).zeroGrad();
   Runner.load(net.save()).predict(inputs);
   const imported: Network = importOnnx(new Uint8Array(0), { outputs: ["y"] });
   imported.zeroGrad();
@@ -40,12 +42,13 @@ const definitions = [
   ["layers|: [", "config.ts", "readonly |layers: "],
   ["= tensor|(", "tensor.ts", "export function |tensor<"],
   ["net.fit|(", "network.ts", "|fit("],
-  ["loss: crossEntropy|(", "loss.ts", "export function |crossEntropy("],
-  ["optimizer: adam|(", "optimizer.ts", "export function |adam("],
-  ["epochs|: 1", "train.ts", "readonly |epochs?: number;"],
+  ["loss: crossEntropy|(", "losses/crossEntropy.ts", "export function |crossEntropy("],
+  ["optimizer: adam|(", "optimizers/adam.ts", "export function |adam("],
+  ["epochs|: 1", "trainOptions.ts", "readonly |epochs?: number;"],
   ["net.clipGradNorm|(", "network.ts", "|clipGradNorm("],
   ["const stream: Stream|", "stream.ts", "export class |Stream {"],
   ["stream.step|(", "stream.ts", "|step("],
+  ["importPyTorch|(new", "io/pytorch.ts", "export function |importPyTorch("],
   ["Runner.load|(", "model.ts", "static |load("],
   [".predict|(", "model.ts", "|predict("],
   ["= importOnnx|(", "onnx/import.ts", "export function |importOnnx("],

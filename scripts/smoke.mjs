@@ -15,14 +15,13 @@ const sources = filesOf(join(root, "bindings")).filter((file) => !file.startsWit
 
 const files = [
   ...["CHANGELOG.md", "LICENSE", "README.md", "package.json", "dist/cli.js", "dist/cli.licenses.txt"],
-  ...["index", "run", "onnx"].flatMap((name) => [
+  ...["index", "run", "formats", "onnx"].flatMap((name) => [
     `dist/${name}.js`,
     `dist/${name}.js.map`,
     `dist/${name}.licenses.txt`,
   ]),
   ...["workerd", "edge-light"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
   ...["run.workerd", "run.edge-light"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
-  ...["onnx.workerd", "onnx.edge-light"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.js.map`]),
   ...["dist/core.wasm", "dist/run.wasm"],
   ...typed.flatMap((name) => [`dist/types/${name}`, `dist/types/${name}.map`]),
   ...sources.map((name) => `bindings/${name}`),
@@ -30,9 +29,10 @@ const files = [
 
 const program = `
 import assert from "node:assert/strict";
-import { Network, lstm, dense } from "unrolled";
+import { FormatError, Network, lstm, dense } from "unrolled";
 import { exportOnnx, importOnnx } from "unrolled/onnx";
 import * as small from "unrolled/run";
+import * as formats from "unrolled/formats";
 
 const net = new Network({ input: { features: 3 }, layers: [lstm(8), dense(2)], seed: 1 });
 assert.equal([...net.parameters].length, 6);
@@ -45,6 +45,10 @@ const back = importOnnx(exportOnnx(net));
 assert(back instanceof Network);
 assert.deepEqual(back.parameterVector, net.parameterVector);
 assert.deepEqual(small.Network.load(bytes).parameterVector, net.parameterVector);
+const layer = { weights: [[1, -2, 0.5]], biases: [0.25] };
+const brain = formats.importBrainJs({ type: "NeuralNetwork", sizes: [3, 1], layers: [{}, layer] });
+assert(brain instanceof Network);
+assert.throws(() => formats.importKeras(bytes), FormatError);
 console.log("packed, installed and used: 6 parameters, " + bytes.length + " bytes saved and loaded");
 `;
 
@@ -93,7 +97,7 @@ function checkSourceMaps(installed) {
     } else {
       assert(named.length > 0 && named.length === map.sourcesContent?.length, `${file} lacks texts of its sources`);
       for (const [k, source] of named.entries()) {
-        assert.match(source, /^(bindings|build)\/[\w./-]+\.ts$/, file);
+        assert.match(source, /^((bindings|build)\/[\w./-]+\.ts|node_modules\/fflate\/[\w./-]+\.js)$/, file);
         assert(typeof map.sourcesContent[k] === "string", `${file} lacks the text of ${source}`);
       }
     }

@@ -1,7 +1,7 @@
 /** What the tests of agreement with reference.ts share: seeded data, the comparison, and the two sides of a dense layer. */
 
 import { expect } from "vitest";
-import { type Network, tensor, type Tensor } from "../bindings/index.ts";
+import { type Parameter, tensor, type Tensor } from "../bindings/index.ts";
 import type { Params } from "./reference.ts";
 import { lehmer } from "./support.ts";
 
@@ -32,8 +32,13 @@ export function expectClose(what: string, got: ArrayLike<number>, expected: Arra
   }
 }
 
+/** What has parameters. */
+interface Net {
+  readonly parameters: readonly Parameter[];
+}
+
 /** Fills all parameters with seeded numbers and returns them by name. */
-export function randomizeParameters(net: Network, random: (size: number, scale?: number) => Float64Array): Params {
+export function randomizeParameters(net: Net, random: (size: number, scale?: number) => Float64Array): Params {
   const entries = net.parameters.map((parameter): [string, Float64Array] => {
     const inputs = parameter.shape.at(-1)!;
     const values = random(parameter.value.length, 1 / Math.sqrt(inputs));
@@ -50,7 +55,7 @@ export function withoutPrefix(params: Params, prefix: string): Params {
 }
 
 /** Compares the gradients of all parameters. */
-export function expectGradients(net: Network, expected: Params): void {
+export function expectGradients(net: Net, expected: Params): void {
   for (const { name, gradient } of net.parameters) {
     const own = expected[name];
     if (!own) expect.fail(`the reference has no gradient of ${name}`);

@@ -8,7 +8,7 @@ import { casesOf, loadGolden, swapFirstAxes } from "./golden.ts";
 import { lossOf, reductions } from "./losses.ts";
 import { centralDifference } from "./reference.ts";
 import * as reference from "./reference/ctc.ts";
-import { expectError, lehmer, numbers } from "./support.ts";
+import { expectThrown, lehmer, numbers } from "./support.ts";
 
 // ------------------------------------------------------------------------------------------------------ the reference
 
@@ -388,12 +388,6 @@ describe("refuses", () => {
     ["lengths of others", () => ctcDecode(outputs, { lengths: [1] }), RangeError, /"lengths" expected 2 integers/],
     ["a misspelt option of ctcDecode", () => ctcDecode(outputs, { beams: 1 } as never), TypeError, /unknown option/],
   ])("%s", (_, call, kind, text) => {
-    let error: unknown;
-    try {
-      call();
-    } catch (thrown) {
-      error = thrown;
-    }
-    expectError(error, kind, text);
+    expectThrown(call, kind, text);
   });
 });

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { dense, dropout, embedding, gru, Network, tensor, type Tensor } from "../bindings/index.ts";
-import { expectError, indices, numbers, type Kind } from "./support.ts";
+import { expectThrown, indices, numbers, type Kind } from "./support.ts";
 
 /** (B, T, F) of ones, so that the output is the mask. */
 function ones(B: number, T: number, F: number): Tensor {
@@ -127,11 +127,5 @@ test.each<[string, () => unknown, Kind, RegExp]>([
   ["embedding dropout 1", () => embedding(4, { dropout: 1 }), RangeError, /"dropout" expected .* below 1, got 1/],
   ["embedding dropout true", () => embedding(4, { dropout: true as never }), TypeError, /"dropout" expected a number/],
 ])("%s", (_, call, kind, text) => {
-  let error: unknown;
-  try {
-    call();
-  } catch (thrown) {
-    error = thrown;
-  }
-  expectError(error, kind, text);
+  expectThrown(call, kind, text);
 });

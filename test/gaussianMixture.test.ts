@@ -26,7 +26,7 @@ import {
 } from "./losses.ts";
 import { centralDifference } from "./reference.ts";
 import { gaussianMixture as reference, type MixtureShape, outputsOf } from "./reference/gaussianMixture.ts";
-import { expectError, lehmer, numbers, stateOf } from "./support.ts";
+import { expectThrown, lehmer, numbers, stateOf } from "./support.ts";
 
 const mixtures: MixtureShape[] = [
   { K: 1, D: 1, P: 0 },
@@ -306,12 +306,6 @@ describe("refuses", () => {
       /"topK"/,
     ],
   ])("%s", (_, call, kind, text) => {
-    let error: unknown;
-    try {
-      call();
-    } catch (thrown) {
-      error = thrown;
-    }
-    expectError(error, kind, text);
+    expectThrown(call, kind, text);
   });
 });

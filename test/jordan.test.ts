@@ -13,7 +13,7 @@ import {
 import { expectClose, expectGradients, randomizeParameters, randomNumbers, toTensor } from "./agreement.ts";
 import { centralDifference, type Params } from "./reference.ts";
 import * as reference from "./reference/jordan.ts";
-import { bitsOf, expectError, numbers, only, parametersOf, type Kind } from "./support.ts";
+import { bitsOf, expectThrown, numbers, only, parametersOf, type Kind } from "./support.ts";
 
 const dot = (a: ArrayLike<number>, b: Float64Array): number => b.reduce((sum, v, k) => sum + v * a[k]!, 0);
 
@@ -203,11 +203,5 @@ test.each<[string, () => unknown, Kind, RegExp]>([
     /jordan\(\) needs a sequence, and a vector comes in: put repeat\(n\) before it/,
   ],
 ])("%s", (_, call, kind, text) => {
-  let error: unknown;
-  try {
-    call();
-  } catch (thrown) {
-    error = thrown;
-  }
-  expectError(error, kind, text);
+  expectThrown(call, kind, text);
 });

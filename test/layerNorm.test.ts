@@ -5,7 +5,7 @@ import { expectClose, expectGradients, randomNumbers, toTensor } from "./agreeme
 import { loadGolden } from "./golden.ts";
 import { centralDifference } from "./reference.ts";
 import * as reference from "./reference/layerNorm.ts";
-import { expectError, numbers, type Kind } from "./support.ts";
+import { expectThrown, numbers, type Kind } from "./support.ts";
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, k) => sum + v * b[k]!, 0);
 
@@ -122,11 +122,5 @@ test.each<[string, () => unknown, Kind, RegExp]>([
     /"layerNorm" needs vectors of features, and tokens come in: put embedding\(\) before it/,
   ],
 ])("%s", (_, call, kind, text) => {
-  let error: unknown;
-  try {
-    call();
-  } catch (thrown) {
-    error = thrown;
-  }
-  expectError(error, kind, text);
+  expectThrown(call, kind, text);
 });

@@ -30,7 +30,7 @@ import {
 } from "./losses.ts";
 import { centralDifference, logSoftmax, reduce, reduceBackward, softmax } from "./reference.ts";
 import * as reference from "./reference/losses.ts";
-import { expectError, indices, numbers } from "./support.ts";
+import { expectThrown, indices, numbers } from "./support.ts";
 
 type LossTerms = reference.LossTerms;
 
@@ -452,12 +452,6 @@ describe("options that are refused", () => {
       /"truncate" needs a loss of single steps, which klDivergence by "batchmean" is not/,
     ],
   ])("%s", (_, call, kind, text) => {
-    let error: unknown;
-    try {
-      call();
-    } catch (thrown) {
-      error = thrown;
-    }
-    expectError(error, kind, text);
+    expectThrown(call, kind, text);
   });
 });

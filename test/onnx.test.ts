@@ -79,7 +79,7 @@ describe("models with their outputs, to 1e-5 relative and absolute", () => {
 // ------------------------------------------------------------------------------------------------------- real models
 
 describe("the speech and music detector of Opus", () => {
-  const folder = new URL("models/opus-speech-music/", import.meta.url);
+  const folder = new URL("models/opus/", import.meta.url);
   const net = importOnnx(new Uint8Array(readFileSync(new URL("opus-speech-music.onnx", folder))));
   const vectors = JSON.parse(readFileSync(new URL("opus-vectors.json", folder), "utf8")) as {
     features: number[][];

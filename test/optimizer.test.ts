@@ -115,6 +115,7 @@ const all: Both[] = [
     epsilon,
     momentumDecay: [0.004, 0, 2, 100],
     decoupledWeightDecay: [false, true],
+    asTorch1: [false, true],
   }).map(({ epsilon: eps, ...options }): Both => ({
     ours: nadam({ learningRate, epsilon: eps, ...options }),
     name: "nadam",

@@ -19,6 +19,7 @@ import {
   lstm,
   Network,
   normal,
+  identity,
   orthogonal,
   tensor,
   uniform,
@@ -359,6 +360,26 @@ function distanceFromOrthonormal(w: Float32Array, rows: number, columns: number,
   }
   return worst;
 }
+
+describe("identity", () => {
+  test("the gain on the diagonal and zeros beside it, also where there are more rows or columns", () => {
+    const square = network(elman(3, { recurrentInit: identity(0.5) }), 2).parameter("elman.weight_hh_l0").value;
+    expect([...square]).toEqual([0.5, 0, 0, 0, 0.5, 0, 0, 0, 0.5]);
+    const [wide, high] = [
+      [2, 3],
+      [3, 2],
+    ].map(([O, I]) => [...network(dense(O!, { weightInit: identity() }), I!).parameter("dense.weight").value]);
+    expect(wide).toEqual([1, 0, 0, 0, 1, 0]);
+    expect(high).toEqual([1, 0, 0, 1, 0, 0]);
+  });
+
+  test("of each gate by itself; it survives save and load", () => {
+    const net = network(lstm(2, { recurrentInit: identity(2) }), 2);
+    const gate = [2, 0, 0, 2];
+    expect([...net.parameter("lstm.weight_hh_l0").value]).toEqual([gate, gate, gate, gate].flat());
+    expect(Network.load(net.save()).config).toEqual(net.config);
+  });
+});
 
 describe("orthogonal, to 1e-6", () => {
   test.each([

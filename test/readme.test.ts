@@ -9,10 +9,15 @@ const folder = mkdtempSync(join(root, "build", "readme-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const limits = readFileSync(join(root, "docs/limits.md"), "utf8");
-const blocks = [...(readme + limits).matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = ""], i) => ({ i, code }));
+const pages = ["limits", "training", "encoder-decoder", "gradients"].map((page) =>
+  readFileSync(join(root, `docs/${page}.md`), "utf8"),
+);
+const blocks = [...[readme, ...pages].join("\n").matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = ""], i) => ({
+  i,
+  code,
+}));
 
-describe("the code in the README and in docs/limits.md runs", () => {
+describe("the code in the README and in docs runs", () => {
   test("there are blocks", () => {
     expect(blocks.length).toBeGreaterThanOrEqual(5);
   });

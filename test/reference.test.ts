@@ -527,7 +527,7 @@ describe("golden training", () => {
     const { lr: _, ...given } = config.options;
     const camelCase = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
     const options = Object.fromEntries(Object.entries(given).map(([name, value]) => [camelCase(name), value]));
-    const steps = names.map(() => all[nameOf(config.optimizer)]!({ ...options, before2: true } as OptimizerOptions));
+    const steps = names.map(() => all[nameOf(config.optimizer)]!({ ...options, asTorch1: true } as OptimizerOptions));
 
     const { data: X } = tensor("data", "X");
     const { data: Y } = tensor("data", "Y");

@@ -360,9 +360,9 @@ describe("float32Of", () => {
     expect(float32Of("a", f32([0, 3]))).toEqual(new Float32Array(0));
   });
 
-  test.each(["F16", "BF16", "I64", "BOOL"] as const)("refuses %s with tensor, dtype and cure", (dtype) => {
+  test.each(["I8", "F4", "I64", "BOOL"] as const)("refuses %s with tensor, dtype and cure", (dtype) => {
     const read = () => float32Of("rnn.w", { dtype, shape: [0], bytes: new Uint8Array(0) });
-    const message = `safetensors: tensor "rnn.w" expected dtype F32 or F64, got ${dtype}.`;
+    const message = `safetensors: tensor "rnn.w" expected dtype F32, F64, F16 or BF16, got ${dtype}.`;
     const cure = "Convert it before saving, in PyTorch with tensor.float().";
     expect(read).toThrow(new FormatError("unsupported", `${message} ${cure}`));
   });

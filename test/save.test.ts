@@ -299,16 +299,22 @@ const badWeights: readonly BadFile[] = [
     /expected shape \[2\], got \[2, 1\]/,
   ],
   [
-    "half floats",
-    forged((t) => t.set("dense.bias", zeros([2], "F16", 2))),
+    "whole numbers without a scale",
+    forged((t) => t.set("dense.weight", zeros([2, 3], "I8", 1))),
     "unsupported",
-    /"dense\.bias" expected dtype F32 or F64, got F16\. Convert/,
+    /"dense\.weight" expected dtype F32, F64, F16 or BF16, got I8\. Convert/,
+  ],
+  [
+    "whole numbers with a scale too few",
+    forged((t) => t.set("dense.weight", zeros([2, 3], "I8", 1)).set("dense.weight.scale", zeros([1]))),
+    "mismatch",
+    /"dense\.weight" expected a scale for each row/,
   ],
   [
     "integers",
     forged((t) => t.set("dense.weight", zeros([2, 3], "I64", 8))),
     "unsupported",
-    /dtype F32 or F64, got I64/,
+    /dtype F32, F64, F16 or BF16, got I64/,
   ],
 ];
 

@@ -34,12 +34,12 @@ export function indices(shape: readonly number[], limit: number, seed = 1): Tens
 }
 
 /** All parameters, one after another. */
-export function parametersOf(net: Network): Float32Array {
+export function parametersOf(net: Pick<Network, "parameters">): Float32Array {
   return Float32Array.from(net.parameters.flatMap(({ value }) => [...value]));
 }
 
 /** All gradients, one after another. */
-export function gradientsOf(net: Network): Float32Array {
+export function gradientsOf(net: Pick<Network, "parameters">): Float32Array {
   return Float32Array.from(net.parameters.flatMap(({ gradient }) => [...gradient]));
 }
 
@@ -86,4 +86,15 @@ export async function errorOf(call: () => unknown): Promise<unknown> {
     return error;
   }
   return undefined;
+}
+
+/** Calls, and expects it to throw an error of this kind with this text. */
+export function expectThrown(call: () => unknown, kind: Kind, text: RegExp): void {
+  let error: unknown;
+  try {
+    call();
+  } catch (thrown) {
+    error = thrown;
+  }
+  expectError(error, kind, text);
 }

@@ -3,7 +3,7 @@ import { dense, elman, last, meanSquaredError, Network, sgd, tdnn, tensor, type 
 import { expectClose, expectGradients, randomizeParameters, randomNumbers, toTensor } from "./agreement.ts";
 import { activation, activationBackward, centralDifference } from "./reference.ts";
 import * as reference from "./reference/tdnn.ts";
-import { bitsOf, expectError, numbers, only, parametersOf, type Kind } from "./support.ts";
+import { bitsOf, expectThrown, numbers, only, parametersOf, type Kind } from "./support.ts";
 
 const dot = (a: ArrayLike<number>, b: Float64Array): number => b.reduce((sum, v, k) => sum + v * a[k]!, 0);
 
@@ -205,11 +205,5 @@ test.each<[string, () => unknown, Kind, RegExp]>([
     /tdnn\(\) needs a sequence, and a vector comes in: put repeat\(n\) before it/,
   ],
 ])("%s", (_, call, kind, text) => {
-  let error: unknown;
-  try {
-    call();
-  } catch (thrown) {
-    error = thrown;
-  }
-  expectError(error, kind, text);
+  expectThrown(call, kind, text);
 });

@@ -14,7 +14,7 @@ import {
   type LayerDescription,
   type Weights,
 } from "../bindings/index.ts";
-import { distance, expectError, gradientsOf, indices, numbers, stateOf } from "./support.ts";
+import { distance, expectThrown, gradientsOf, indices, numbers, stateOf } from "./support.ts";
 
 const mse = meanSquaredError();
 const network = (layers: readonly LayerDescription[] = [gru(4), dense(2)]) =>
@@ -200,12 +200,6 @@ describe("refuses", () => {
       /unknown option "weight"/,
     ],
   ])("%s", (_, call, kind, text) => {
-    let error: unknown;
-    try {
-      call();
-    } catch (thrown) {
-      error = thrown;
-    }
-    expectError(error, kind, text);
+    expectThrown(call, kind, text);
   });
 });

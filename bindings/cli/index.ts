@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { oneLine, report } from "./errors.ts";
+import { addConvert } from "./convert.ts";
 import { addGenerate } from "./generate.ts";
 import { addInspect } from "./inspect.ts";
 import { addTrain } from "./train.ts";
@@ -12,6 +13,7 @@ Examples:
   $ unrolled train play.txt                   learns, and saves play.safetensors
   $ unrolled generate play.safetensors        writes text like it
   $ unrolled inspect play.safetensors         shows what is in the file
+  $ unrolled convert net.keras net.safetensors   takes over a model of another library
   $ unrolled help train                       all options of a command`;
 
 function createProgram(): Command {
@@ -24,6 +26,7 @@ function createProgram(): Command {
   addTrain(program);
   addGenerate(program);
   addInspect(program);
+  addConvert(program);
   return program;
 }
 

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { FormatError, Network } from "../index.ts";
 import { describeTraining } from "./checkpoint.ts";
 import { about } from "./errors.ts";
-import { readBytes } from "./files.ts";
+import { readModelFile, type ReadOptions } from "./formats.ts";
 import { readHeader, type Header, type TensorEntry } from "./header.ts";
 import { tokenizerOf } from "./model.ts";
 import { countOf, formatBytes } from "./text.ts";
@@ -16,15 +16,20 @@ export function addInspect(program: Command): void {
       "Shows what is in a file: the network, its tensors, its tokenizer, and for a checkpoint where the training is. " +
         "Of a safetensors file without our description, such as PyTorch's, it lists the tensors.",
     )
-    .argument("<model>", "a model, a checkpoint, or any safetensors file")
+    .argument(
+      "<model>",
+      "a model, a checkpoint, any safetensors file, or a model of another library that convert reads",
+    )
+    .option("--key <name>", "where in a checkpoint of PyTorch the weights are, such as model_state_dict")
     .addHelpText("after", "\nExample:\n  $ unrolled inspect play.safetensors")
     .action(run);
 }
 
-function run(path: string): void {
-  const bytes = readBytes(path);
-  const sections = about(path, () => describe(bytes));
-  process.stdout.write(`${[`${path}: ${formatBytes(bytes.length)}`, ...sections].join("\n\n")}\n`);
+function run(path: string, options: ReadOptions): void {
+  const { name, size, file } = about(path, () => readModelFile(path, { mask: "lengths", ...options }));
+  const sections = about(path, () => describe(file));
+  const head = [`${path}: ${formatBytes(size)}`, ...(name === "safetensors" ? [] : [name])].join(", ");
+  process.stdout.write(`${[head, ...sections].join("\n\n")}\n`);
 }
 
 function describe(bytes: Uint8Array): string[] {
@@ -75,5 +80,6 @@ function shapeText(shape: readonly number[]): string {
 
 function describeMetadata(metadata: Header["metadata"]): string {
   const keys = Object.keys(metadata);
-  return `metadata: ${keys.length === 0 ? "none" : keys.join(", ")}`;
+  const origin = metadata.origin === undefined ? "" : `\norigin: ${metadata.origin}`;
+  return `metadata: ${keys.length === 0 ? "none" : keys.join(", ")}${origin}`;
 }

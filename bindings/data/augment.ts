@@ -8,9 +8,11 @@
 
 import { expectTensor, isTensor, showShape, sizeOf, tensor, type Tensor } from "../tensor.ts";
 import { expectInteger, expectNumber, expectOptions, expectRange, expectType } from "../validate.ts";
-import { selectExamples } from "./examples.ts";
+import type { Dataset } from "./dataset.ts";
+import { selectExamples, takeRows } from "./examples.ts";
 import type { Random } from "./random.ts";
 import { smoothCurve } from "./spline.ts";
+import type { Values } from "./values.ts";
 
 /** Examples side by side in tensors. */
 export interface TrainingBatch {
@@ -20,6 +22,8 @@ export interface TrainingBatch {
   readonly targets: Tensor | Tensor<Int32Array>;
   /** Length of each sequence, where some are padded. */
   readonly lengths?: readonly number[] | Int32Array;
+  /** How often each example counts. */
+  readonly weights?: Float32Array;
 }
 
 export type Augmentation = (batch: TrainingBatch, random: Random) => TrainingBatch;
@@ -208,6 +212,22 @@ export function tokenDropout(options: TokenDropoutOptions): Augmentation {
 }
 
 // ---- batches
+
+/** Examples of data that were checked, as a batch: copies, which an augmentation of the caller's may write to. */
+export function batchOf({ inputs, targets, weights }: Dataset, examples: Int32Array): TrainingBatch {
+  const take = ({ data, B, T, F, vector }: Values) => {
+    const shape = [B, ...(vector ? [] : [T]), ...(data instanceof Int32Array ? [] : [F])];
+    const rows = takeRows<Float32Array | Int32Array>({ data, shape }, examples);
+    return tensor(rows.data.slice(), rows.shape) as Tensor;
+  };
+  const { lengths } = inputs;
+  return {
+    inputs: take(inputs),
+    targets: take(targets),
+    ...(lengths && { lengths: examples.map((example) => lengths[example]!) }),
+    ...(weights && { weights: new Float32Array(examples.map((example) => weights.data[example]!).buffer) }),
+  };
+}
 
 interface Layout {
   readonly B: number;

@@ -66,11 +66,10 @@ export function readDataset(engine: Engine, loss: Loss, data: TrainingData, name
   expectOptions(name, data, dataNames);
   const { inputs, targets, lengths, weights } = data;
   const values = readInputs(engine, inputs, lengths);
-  return { loss, inputs: values, ...readGoal(engine, loss, values, targets, weights) };
+  return { loss, inputs: values, ...readGoal(loss, outputForm(engine, values), targets, weights) };
 }
 
-/** Targets, and weights beside them, for the outputs that belong to inputs. */
-export function readGoal(engine: Engine, loss: Loss, inputs: Values, targets: unknown, weights: unknown): Goal {
-  const outputs = outputForm(engine, inputs);
+/** Targets, and weights beside them, for outputs. */
+export function readGoal(loss: Loss, outputs: OutputForm, targets: unknown, weights: unknown): Goal {
   return { targets: loss.read(targets, outputs), weights: readWeights(weights, loss.termForm(outputs)) };
 }

@@ -60,7 +60,7 @@ function select(name: string, value: unknown, count: number, indices: Int32Array
 }
 
 /** The rows of a tensor, by its first dimension: a view where they follow one another. */
-function takeRows<D extends Float32Array | Int32Array>({ data, shape }: Tensor<D>, rows: Int32Array): Tensor<D> {
+export function takeRows<D extends Float32Array | Int32Array>({ data, shape }: Tensor<D>, rows: Int32Array): Tensor<D> {
   const size = shape.slice(1).reduce((a, b) => a * b, 1);
   const first = rows[0] ?? 0;
   const follow = rows.every((row, k) => row === first + k);

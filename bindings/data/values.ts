@@ -192,15 +192,19 @@ function fromSequences<D extends Float32Array | Int32Array>(name: string, rows: 
   return { name, data, B: rows.length, T, F, vector: false, lengths: ragged ? lengths : undefined };
 }
 
-/** Values with the lengths that the caller gave beside padded data. */
-export function withLengths<D extends Float32Array | Int32Array>(values: Values<D>, lengths: unknown): Values<D> {
+/** Values with the lengths that the caller gave beside padded data, under the name of `option`. */
+export function withLengths<D extends Float32Array | Int32Array>(
+  values: Values<D>,
+  lengths: unknown,
+  option = "lengths",
+): Values<D> {
   if (lengths === undefined) return values;
   const isList = Array.isArray(lengths) || lengths instanceof Int32Array;
-  expectType(isList, "lengths", "an array of integers", lengths);
-  expectRange(!values.vector, "lengths", `none, because "${values.name}" has no time`, lengths);
-  expectRange(lengths.length === values.B, "lengths", `${values.B} integers, one a sequence`, lengths);
+  expectType(isList, option, "an array of integers", lengths);
+  expectRange(!values.vector, option, `none, because "${values.name}" has no time`, lengths);
+  expectRange(lengths.length === values.B, option, `${values.B} integers, one a sequence`, lengths);
   const checked = Int32Array.from(lengths as ArrayLike<unknown>, (length, b) => {
-    return expectInteger(`lengths[${b}]`, length, 1, values.lengths?.[b] ?? values.T);
+    return expectInteger(`${option}[${b}]`, length, 1, values.lengths?.[b] ?? values.T);
   });
   return { ...values, lengths: checked };
 }

@@ -1,10 +1,14 @@
-import type { EngineConfig } from "../build.ts";
+import type { NetworkConfig } from "../config.ts";
 import type { Engine } from "../engine.ts";
 
+/** What goes in, in words. */
+export function inputText(input: NetworkConfig["input"]): string {
+  return "tokens" in input ? `tokens below ${input.tokens}` : `${input.features} features`;
+}
+
 /** A table of the layers: name, what comes out, number of parameters. */
-export function summary(engine: Engine, { input }: EngineConfig): string {
+export function summary(engine: Engine, input: string): string {
   const number = new Intl.NumberFormat("en-US"); // made here: it takes milliseconds
-  const inputText = "tokens" in input ? `tokens below ${input.tokens}` : `${input.features} features`;
   const rows = engine.layers.map(({ name, output }, i) => {
     const own = engine.parameters.filter(({ layer }) => layer === i);
     const count = own.reduce((sum, { size }) => sum + size, 0);
@@ -17,9 +21,7 @@ export function summary(engine: Engine, { input }: EngineConfig): string {
   const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]!.length)));
   const line = ([a, b, c]: readonly [string, string, string]) =>
     `${a.padEnd(widths[0]!)}  ${b.padEnd(widths[1]!)}  ${c.padStart(widths[2]!)}`;
-  return [`input: ${inputText}`, ...table.map(line), `${number.format(total)} parameters, ${size(total * 4)}`].join(
-    "\n",
-  );
+  return [`input: ${input}`, ...table.map(line), `${number.format(total)} parameters, ${size(total * 4)}`].join("\n");
 }
 
 function size(bytes: number): string {

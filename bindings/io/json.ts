@@ -2,8 +2,9 @@
 
 import { FormatError } from "../errors.ts";
 import { show } from "../validate.ts";
+import { whole } from "../whole.ts";
 
-const CURE = "The file is damaged or of another format: write or download it again.";
+export const DAMAGED = "The file is damaged or of another format: write or download it again.";
 
 /**
  * The members of a JSON object in the order of the text. JSON.parse alone would hide a name that occurs twice, by
@@ -11,10 +12,11 @@ const CURE = "The file is damaged or of another format: write or download it aga
  *
  * @param what What the text is, for the message.
  * @throws FormatError "malformed" if `json` is not an object, does not start with "{" or has, at any depth, an object
- * with the same name twice.
+ * with the same name twice; `unrolled/run` leaves that to what comes after.
  */
 export function parseMembers(what: string, json: string): Map<string, unknown> {
   const object = parseObject(what, json);
+  if (!whole) return new Map(Object.entries(object));
   const open: (Set<string> | undefined)[] = []; // the names in each open object; nothing for an array
   const outermost = new Set<string>();
   let before = "";
@@ -40,7 +42,7 @@ export function parseObject(what: string, json: string): Record<string, unknown>
   } catch {
     // reported below
   }
-  throw new FormatError("malformed", `${what} expected a JSON object, got ${show(json)}. ${CURE}`);
+  throw new FormatError("malformed", `${what} expected a JSON object, got ${show(json)}. ${DAMAGED}`);
 }
 
 /** The index after the string that starts at `start` with a quotation mark. */
@@ -54,7 +56,7 @@ function addName(what: string, names: Set<string> | undefined, literal: string):
   if (names === undefined) return; // a string in an array
   const name = JSON.parse(literal) as string; // "a" and "\u0061" are the same
   if (names.has(name)) {
-    throw new FormatError("malformed", `${what} expected every name once, got ${show(name)} twice. ${CURE}`);
+    throw new FormatError("malformed", `${what} expected every name once, got ${show(name)} twice. ${DAMAGED}`);
   }
   names.add(name);
 }

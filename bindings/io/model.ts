@@ -1,9 +1,9 @@
-import type { EngineConfig } from "../build.ts";
 import type { Engine } from "../engine.ts";
 import { FormatError } from "../errors.ts";
 import type { ParameterBlock } from "../layers/layer.ts";
 import { showShape } from "../tensor.ts";
 import { expectRange, show } from "../validate.ts";
+import { halfTensor, int8Tensors, type Storage } from "./compact.ts";
 import { parseObject } from "./json.ts";
 import { float32Of, readSafetensors, writeSafetensors, type RawTensor, type Safetensors } from "./safetensors.ts";
 
@@ -14,11 +14,15 @@ const TRAINING = "unrolled.training";
 /** Tensors of a checkpoint that are no parameters begin so; a layer's name may not. */
 export const RESERVED = "__training__.";
 
+/** After the name of a tensor of I8: its scales. No parameter of a layer is called so. */
+const SCALE = ".scale";
+
 type NamedTensor = readonly [string, RawTensor];
 
 /** What a file says of a network beside its tensors. */
 export interface ModelHead {
-  readonly config: EngineConfig;
+  /** As JSON the description of the network. */
+  readonly config: object;
   /** Texts of the user. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -34,6 +38,7 @@ export function writeModel(
   engine: Engine,
   { config, metadata }: ModelHead,
   training?: Training,
+  storage: Storage = "f32",
 ): Uint8Array<ArrayBuffer> {
   for (const key of [DESCRIPTION, TRAINING]) {
     expectRange(
@@ -43,15 +48,28 @@ export function writeModel(
       key,
     );
   }
-  const tensors = engine.tensors.map(({ name, shape, value, size, buffer }): NamedTensor => {
-    return [name, (buffer?.write ?? floatTensor)(engine.core.view(value, size), shape)];
-  });
-  const description = { version: 1, input: config.input, layers: config.layers, seed: config.seed };
+  const tensors = engine.tensors.flatMap((block) =>
+    tensorsOf(block, engine.core.view(block.value, block.size), storage),
+  );
+  const description = { version: 1, ...config };
   return writeSafetensors([...tensors, ...(training?.tensors ?? [])], {
     ...metadata,
     [DESCRIPTION]: JSON.stringify(description),
     ...(training && { [TRAINING]: training.position }),
   });
+}
+
+/** A parameter or buffer as it stands in a file; buffers, and vectors with i8, keep their form. */
+function tensorsOf({ name, shape, buffer }: ParameterBlock, data: Float32Array, storage: Storage): NamedTensor[] {
+  if (!buffer && storage === "f16") return [[name, halfTensor(name, data, shape)]];
+  if (!buffer && storage === "i8" && shape.length > 1) {
+    const [q, scale] = int8Tensors(name, data, shape);
+    return [
+      [name, q],
+      [name + SCALE, scale],
+    ];
+  }
+  return [[name, (buffer?.write ?? floatTensor)(data, shape)]];
 }
 
 /** A copy of floats as a tensor of a file. Every runtime here is little-endian, as WebAssembly is and as the format asks. */
@@ -71,19 +89,34 @@ export function readModel(bytes: Uint8Array | ArrayBuffer): ModelFile {
   const { tensors, metadata } = readSafetensors(bytes);
   const { [DESCRIPTION]: text, [TRAINING]: training, ...rest } = metadata;
   const description = text === undefined ? undefined : parseDescription(text);
-  return { description, training, tensors, metadata: rest };
+  return { description, training, tensors: scaled(tensors), metadata: rest };
+}
+
+/** The same with the products in place of tensors of I8 and their scales. */
+function scaled(tensors: Safetensors["tensors"]): Safetensors["tensors"] {
+  const all = new Map(tensors);
+  for (const [name, { dtype, shape, bytes }] of tensors) {
+    const scale = all.get(name + SCALE);
+    if (dtype !== "I8" || !scale) continue;
+    const scales = float32Of(name, scale);
+    if (scales.length !== shape[0]) throw new FormatError("mismatch", `tensor "${name}" expected a scale for each row`);
+    const columns = bytes.length / scales.length;
+    const product = Float32Array.from(new Int8Array(bytes), (q, i) => q * scales[Math.floor(i / columns)]!);
+    all.set(name, floatTensor(product, shape)).delete(name + SCALE);
+  }
+  return all;
 }
 
 function parseDescription(text: string): unknown {
-  const value = parseObject("the file's description of the network", text);
-  if (value.version !== 1) {
-    const version = show(value.version);
+  const { version: given, ...description } = parseObject("the file's description of the network", text);
+  if (given !== 1) {
+    const version = show(given);
     throw new FormatError(
       "unsupported",
       `the file's description has version ${version}, and this library reads 1: update it`,
     );
   }
-  return { input: value.input, layers: value.layers, seed: value.seed };
+  return description;
 }
 
 /**
@@ -103,7 +136,7 @@ export function checkTensor({ name, shape, buffer }: ParameterBlock, { tensors }
     const shapes = `${showShape(shape)}, got ${showShape(found.shape)}`;
     throw new FormatError("mismatch", `tensor "${name}" expected shape ${shapes}`);
   }
-  if (found.dtype !== "F32" && found.dtype !== "F64") (buffer?.read ?? float32Of)(name, found);
+  if (found.dtype !== "F32") (buffer?.read ?? float32Of)(name, found);
 }
 
 /** Checks that a file has no tensors beside the parameters, but for those of a training. */
@@ -120,8 +153,8 @@ export function expectNoMore(parameters: readonly ParameterBlock[], { tensors }:
 
 function listNames(tensors: ModelFile["tensors"]): string {
   const names = [...tensors.keys()];
-  const shown = names.slice(0, 12).join(", ");
-  return names.length === 0 ? "none" : names.length > 12 ? `${shown} and ${names.length - 12} more` : shown;
+  const more = names.length > 12 ? ` and ${names.length - 12} more` : "";
+  return names.slice(0, 12).join(", ") + more || "none";
 }
 
 /** Puts tensors that were checked into the network. */

@@ -9,7 +9,7 @@
 
 import { FormatError, type FormatErrorCode } from "../errors.ts";
 import { show } from "../validate.ts";
-import { isObject, parseMembers } from "./json.ts";
+import { DAMAGED, isObject, parseMembers } from "./json.ts";
 
 /** The types of the format: the first number in a name is the bits of one element, and BOOL has 8. */
 // prettier-ignore
@@ -21,7 +21,6 @@ const DTYPES = [
 const SHAPE = "shape [sizes] with a product below 2^53";
 const METADATA = "__metadata__";
 const MAX_HEADER = 100_000_000;
-const DAMAGED = "The file is damaged or of another format: write or download it again.";
 
 /** Type of the elements of a tensor, under the name the format gives it. */
 export type Dtype = (typeof DTYPES)[number];
@@ -104,17 +103,29 @@ export function writeSafetensors(
 }
 
 /**
- * Copies the elements of a tensor into a Float32Array, row-major: F32 bit for bit, F64 rounded to the nearest float32.
+ * Copies the elements of a tensor into a Float32Array, row-major: F32 bit for bit, F16 and BF16 without a loss, F64 rounded to
+ * the nearest float32.
  *
  * @param name Name of the tensor, for the message.
- * @throws FormatError "unsupported" if the dtype is neither F32 nor F64.
+ * @throws FormatError "unsupported" for any other dtype.
  */
-export function float32Of(name: string, tensor: RawTensor): Float32Array<ArrayBuffer> {
-  const { buffer } = new Uint8Array(tensor.bytes); // aligned
-  if (tensor.dtype === "F32") return new Float32Array(buffer);
-  if (tensor.dtype === "F64") return new Float32Array(new Float64Array(buffer));
+export function float32Of(name: string, { dtype, bytes }: RawTensor): Float32Array<ArrayBuffer> {
+  const { buffer } = new Uint8Array(bytes); // aligned
+  if (dtype === "F32") return new Float32Array(buffer);
+  if (dtype === "F64") return new Float32Array(new Float64Array(buffer));
+  if (dtype === "BF16") return floatsOf(buffer, (half) => half << 16);
+  if (dtype === "F16") return floatsOf(buffer, float16Bits).map((x) => x * 0x1_0000_0000_0000_0000_0000_0000_0000);
   const cure = "Convert it before saving, in PyTorch with tensor.float().";
-  throw fault("unsupported", `tensor ${show(name)}`, "dtype F32 or F64", tensor.dtype, cure);
+  throw fault("unsupported", `tensor ${show(name)}`, "dtype F32, F64, F16 or BF16", dtype, cure);
+}
+
+function floatsOf(halves: ArrayBuffer, bitsOf: (half: number) => number): Float32Array<ArrayBuffer> {
+  return new Float32Array(Uint32Array.from(new Uint16Array(halves), bitsOf).buffer);
+}
+
+/** Its digits where a float32 has them; the exponent is then 112 too small, but for that of infinity and NaN. */
+function float16Bits(half: number): number {
+  return ((half & 0x8000) << 16) | ((half & 0x7fff) << 13) | (~half & 0x7c00 ? 0 : 0x70000000);
 }
 
 /** The same for a tensor that may also be of I64, as PyTorch's counts are; beyond 2^24 they are rounded. */
@@ -130,8 +141,8 @@ export function int64Tensor(data: Float32Array, shape: readonly number[]): RawTe
 
 // ---- reading
 
-/** A plain view: that of a Buffer would have Buffer's `slice`, which does not copy. */
-function asBytes(bytes: unknown): Uint8Array {
+/** The bytes that a caller gives, as a plain view: that of a Buffer would have Buffer's `slice`, which does not copy. */
+export function asBytes(bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
   const cure = "Read the file as bytes, without a text encoding.";
@@ -140,8 +151,7 @@ function asBytes(bytes: unknown): Uint8Array {
 
 function headerLength(file: Uint8Array): number {
   if (file.length < 8) throw fault("truncated", "the file", "8 bytes or more", `${file.length}`);
-  const view = new DataView(file.buffer, file.byteOffset, 8);
-  const length = view.getUint32(0, true) + 0x1_0000_0000 * view.getUint32(4, true);
+  const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
   if (length > MAX_HEADER) throw fault("malformed", "the header", `at most ${MAX_HEADER} bytes`, `${length}`);
   if (length > file.length - 8) {
     throw fault("truncated", "the header", `${length} bytes, as announced`, `${file.length - 8}`);
@@ -291,7 +301,8 @@ function elementsOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-function bytesOf(dtype: Dtype, shape: readonly number[]): number {
+/** Bytes of a tensor. */
+export function bytesOf(dtype: Dtype, shape: readonly number[]): number {
   return (elementsOf(shape) * Number(/\d+/.exec(dtype) ?? 8)) / 8;
 }
 

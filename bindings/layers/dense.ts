@@ -2,6 +2,7 @@ import { activationCode, checkActivation, type Activation, type ActivationCode }
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { fanInUniform, initialize, optionalInitializer, type Initializer } from "../initializer.ts";
 import { expectBoolean, expectInteger, expectOptions } from "../validate.ts";
+import { whole } from "../whole.ts";
 import {
   checkName,
   expectFeatures,
@@ -88,10 +89,10 @@ class Dense extends Layer {
 
   override reserve(arena: Arena): void {
     const I = this.input.size;
-    const O = this.output.size;
-    this.#panels = arena.floats(I * padded(O));
-    this.#backwardPanels = arena.floats(padded(I) * padded(O));
-    this.#packedBias = arena.floats(padded(O));
+    const P = padded(this.output.size);
+    this.#panels = arena.floats(I * P);
+    this.#packedBias = arena.floats(P);
+    if (whole) this.#backwardPanels = arena.floats(padded(I) * P);
   }
 
   override plan(arena: Arena, rows: Rows): Rows {

@@ -1,5 +1,6 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { expectNumber, expectOneOf, expectOptions } from "../validate.ts";
+import { whole } from "../whole.ts";
 import {
   checkName,
   expectFeatures,
@@ -73,7 +74,7 @@ class Dropout extends Layer {
   }
 
   override forward(x: Pointer): Pointer {
-    return this.#y ? this.drop(x) : x;
+    return whole && this.#y ? this.drop(x) : x;
   }
 
   drop(x: Pointer): Pointer {

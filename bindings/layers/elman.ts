@@ -66,7 +66,7 @@ class ElmanCell extends Cell {
     // prettier-ignore
     core.functions.elmanBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
-      parameters.bHh?.gradient ?? 0, this.h.gradient,
+      parameters.bHh?.gradient ?? 0, this.h.gradient, this.flow,
       this.y, this.hPrev, dy,
       this.x, this.wIhRows, this.wHhRows, shared.scratch, batchSizes,
       T, I, H, this.activation, reverse,
@@ -127,7 +127,7 @@ class RegularizedElmanCell extends ElmanCell {
     // prettier-ignore
     core.functions.elmanRegularizedBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
-      parameters.bHh?.gradient ?? 0, this.h.gradient, carryH,
+      parameters.bHh?.gradient ?? 0, this.h.gradient, this.flow, carryH,
       this.activated, this.hPrev, this.activations?.slopes ?? 0, dy,
       this.x, this.wIhRows, this.wHhRows, mask, zones, shared.scratch, batchSizes,
       T, I, H, this.activation, reverse,

@@ -1,6 +1,7 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { initialize, normal, optionalInitializer, type Initializer } from "../initializer.ts";
 import { expectInteger, expectNumber, expectOptions } from "../validate.ts";
+import { whole } from "../whole.ts";
 import {
   checkName,
   featureShape,
@@ -95,7 +96,7 @@ class Embedding extends Layer {
   override forward(tokens: Pointer): Pointer {
     this.#tokens = tokens;
     this.core.functions.embeddingForward(this.#y, this.#weight.value, tokens, this.#rows!.N, this.output.size);
-    if (this.#mask) this.drop();
+    if (whole && this.#mask) this.drop();
     return this.#y;
   }
 

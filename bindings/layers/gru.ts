@@ -112,7 +112,7 @@ class GruCell extends Cell {
     // prettier-ignore
     core.functions.gruBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
-      parameters.bHh?.gradient ?? 0, this.h.gradient, this.dq,
+      parameters.bHh?.gradient ?? 0, this.h.gradient, this.flow, this.dq,
       this.activated, this.q, this.hPrev, dy,
       this.x, this.wIhRows, this.wHhRows, this.wHhRows + this.rz.rows, shared.scratch, batchSizes,
       T, I, H, this.resetAfter, reverse,
@@ -172,7 +172,7 @@ class RegularizedGruCell extends GruCell {
     // prettier-ignore
     core.functions.gruRegularizedBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
-      parameters.bHh?.gradient ?? 0, this.h.gradient, this.dq, carryH,
+      parameters.bHh?.gradient ?? 0, this.h.gradient, this.flow, this.dq, carryH,
       this.activated, this.q, this.hPrev, this.activations?.slopes ?? 0, dy,
       this.x, this.wIhRows, this.wHhRows, this.wHhRows + this.rz.rows, mask, zones, shared.scratch, batchSizes,
       T, I, H, this.resetAfter, reverse,

@@ -50,10 +50,14 @@ export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<Lay
 /** Names of all types of layer. */
 export const layerNames = /*#__PURE__*/ Object.keys(layerTypes) as readonly LayerDescription["type"][];
 
-/** A checked, frozen description from one that may come from a file. */
-export function normalizeLayer(name: string, value: unknown): LayerDescription {
+/** A checked, frozen description, of a type in the table, from one that may come from a file. */
+export function normalizeLayer<D extends { readonly type: string }>(
+  name: string,
+  value: unknown,
+  types: Readonly<Record<D["type"], LayerType<D>>>,
+): D {
   const isObject = typeof value === "object" && value !== null && "type" in value;
   expectType(isObject, name, "a layer such as dense(8)", value);
-  const type = expectOneOf(`${name}.type`, value.type, layerNames);
-  return layerTypes[type].normalize(value as LayerDescription);
+  const type = expectOneOf(`${name}.type`, value.type, Object.keys(types) as D["type"][]);
+  return types[type].normalize(value as D);
 }

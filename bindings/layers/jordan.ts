@@ -12,6 +12,7 @@ import {
   type LayerOptions,
   type LayerType,
   type ParameterBlock,
+  type Recurrence,
   type Rows,
   type Shape,
   type StateBuffer,
@@ -106,6 +107,7 @@ class Jordan extends Layer {
   #c: Pointer = 0;
   #da: Pointer = 0;
   #dx: Pointer = 0;
+  #flow: Pointer = 0;
 
   constructor(description: JordanLayer, build: Builder) {
     super(build);
@@ -134,6 +136,16 @@ class Jordan extends Layer {
     this.#context = { label: "c", units: O, value: 0, gradient: 0 };
     this.states = [this.#context];
     this.output = featureShape(build.input, O, { time: "sequence" });
+  }
+
+  override recurrences(): readonly Recurrence[] {
+    return [
+      {
+        ...{ label: "", reverse: false, rows: this.#rows!, widths: [this.output.size] },
+        ...{ wHh: this.#wYh.block, projection: this.#wHy.block, decay: this.#decay },
+        flowTo: (at) => void (this.#flow = at),
+      },
+    ];
   }
 
   override scratch(): number {
@@ -203,7 +215,7 @@ class Jordan extends Layer {
     // prettier-ignore
     this.core.functions.jordanBackward(
       dx, this.#wIh.block.gradient, this.#wYh.block.gradient, this.#wHy.block.gradient,
-      this.#bH?.gradient ?? 0, this.#bY?.gradient ?? 0, this.#context.gradient, this.#da, dy,
+      this.#bH?.gradient ?? 0, this.#bY?.gradient ?? 0, this.#context.gradient, this.#flow, this.#da, dy,
       this.#y, this.#z, this.#h, this.#a, this.#c,
       this.#x, this.#wIh.backwardPanels, this.#wYh.backwardPanels, this.#wHy.backwardPanels,
       this.#shared.scratch, batchSizes,

@@ -42,7 +42,7 @@ class Last extends Layer {
   override plan(arena: Arena, from: Rows): Rows {
     this.#from = from;
     // All sequences take part in the first step, so its batch size serves the single step that comes out.
-    Object.assign(this.#rows, { N: from.B, T: 1, B: from.B, batchSizes: from.batchSizes });
+    Object.assign(this.#rows, from, { N: from.B, T: 1 });
     this.#y = arena.floats(from.B * padded(this.output.size));
     return this.#rows;
   }

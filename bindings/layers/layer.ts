@@ -18,6 +18,24 @@ export class Rows {
   B = 0;
   /** Address of the number of sequences of each step, i32 (T). */
   batchSizes: Pointer = 0;
+  /** Address of the place of each sequence in the caller's batch, i32 (B). */
+  order: Pointer = 0;
+  /** Whether sequences are of different length, so that `order` may be another than the caller's. */
+  ragged = false;
+}
+
+/** What a decoder looks at: the output of its encoder. */
+export interface Memory {
+  readonly size: number;
+  /** Of the current plan. */
+  rows: Rows;
+  /** Rows (N, padded(size)), and the gradient by them, which attention adds to. */
+  y: Pointer;
+  dy: Pointer;
+  /** Address of the place in `rows` of each sequence of the decoder, i32 (B). */
+  map: Pointer;
+  /** Another number each time when the encoder has run. */
+  version: number;
 }
 
 /** What flows from one layer to the next, known when the network is built. */
@@ -70,6 +88,24 @@ export interface StateBuffer {
   initial?: ParameterBlock;
 }
 
+/** A state that goes from step to step through a matrix, as gradientFlow sees it: one for each stacked layer and direction. */
+export interface Recurrence {
+  /** As in the names of the parameters: "l0", "l0_reverse" …; "" where the layer has only this one. */
+  readonly label: string;
+  readonly reverse: boolean;
+  readonly rows: Rows;
+  /** Size of h, and, of an LSTM, of c. */
+  readonly widths: readonly number[];
+  /** (gates·H, R): the previous h to the gates. */
+  readonly wHh: ParameterBlock;
+  /** (R, H): the hidden units to what is carried, where that is not the units themselves. */
+  readonly projection: ParameterBlock | undefined;
+  /** Share of the state that stays beside what the matrices make of it. */
+  readonly decay: number;
+  /** Where backward leaves the gradients by the states, rows (N, padded(width)) for each width; 0 for nowhere. */
+  flowTo(at: Pointer): void;
+}
+
 /** What a network gives to the layers it builds. */
 export interface Builder {
   readonly core: Core;
@@ -79,6 +115,8 @@ export interface Builder {
   readonly input: Shape;
   /** Room for the weight gradient product, shared by all layers; set before a batch runs. */
   readonly shared: { scratch: Pointer };
+  /** What attention looks at; undefined but in the decoder of an encoder and decoder. */
+  readonly memory: Memory | undefined;
   /** Adds a parameter, or a buffer; `initialize` fills it when the network is new. */
   declare(
     name: string,
@@ -105,6 +143,11 @@ export abstract class Layer {
 
   /** States in PyTorch's order: h of all layers and directions, then c. */
   readonly states: readonly StateBuffer[] = [];
+
+  /** What it carries from step to step; to be called after a forward pass. */
+  recurrences(): readonly Recurrence[] {
+    return [];
+  }
 
   /** Floats of shared scratch that backward needs. */
   scratch(): number {

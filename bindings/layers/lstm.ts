@@ -134,7 +134,7 @@ class LstmCell extends Cell {
     // prettier-ignore
     core.functions.lstmBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
-      parameters.bHh?.gradient ?? 0, this.h.gradient, this.c.gradient,
+      parameters.bHh?.gradient ?? 0, this.h.gradient, this.c.gradient, this.flow,
       this.activated, this.hPrev, this.cPrev, this.tanhC, dy,
       this.x, this.wIhRows, this.wHhRows, shared.scratch, batchSizes,
       T, I, H, reverse,

@@ -22,7 +22,7 @@ export class LstmVariantCell extends Cell {
   readonly regularization: Regularization | undefined;
   /** Other activations, which clip the gates too. */
   readonly activations: GateActivations | undefined;
-  readonly projection: ParameterBlock | undefined;
+  override readonly projection: ParameterBlock | undefined;
   readonly peepholes: Vectors | undefined;
   readonly gains: Vectors | undefined;
   wHr: Pointer = 0;
@@ -157,7 +157,7 @@ export class LstmVariantCell extends Cell {
     lstmVariantBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, this.projection?.gradient ?? 0,
       parameters.bIh?.gradient ?? 0, parameters.bHh?.gradient ?? 0, this.peepholes?.sum ?? 0, this.gains?.sum ?? 0,
-      this.h.gradient, this.c.gradient, regularization?.carryH ?? 0, regularization?.carryC ?? 0, this.dm,
+      this.h.gradient, this.c.gradient, this.flow, regularization?.carryH ?? 0, regularization?.carryC ?? 0, this.dm,
       this.activated, this.hPrev, this.cPrev, this.tanhC, this.m, this.norms, dy,
       this.x, this.wIhRows, this.wHhRows, this.wHrRows, this.peepholes?.packed ?? 0, this.gains?.packed ?? 0,
       regularization?.mask ?? 0, regularization?.zones ?? 0, shared.scratch, activations?.slopes ?? 0, batchSizes,

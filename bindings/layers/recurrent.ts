@@ -11,6 +11,7 @@ import {
   type Builder,
   type LayerOptions,
   type ParameterBlock,
+  type Recurrence,
   type Rows,
   type Shape,
   type StateBuffer,
@@ -176,6 +177,8 @@ export abstract class Cell {
   readonly h: StateBuffer;
   /** LSTM only. */
   readonly c?: StateBuffer;
+  /** LSTM only: weight_hr. */
+  readonly projection?: ParameterBlock | undefined;
   rows: Rows | undefined;
   /** Whether forward keeps what backward needs. */
   keep = false;
@@ -190,6 +193,8 @@ export abstract class Cell {
   x: Pointer = 0;
   y: Pointer = 0;
   hPrev: Pointer = 0;
+  /** See Recurrence. */
+  flow: Pointer = 0;
 
   constructor(gates: number, setting: CellSetting) {
     this.gates = gates;
@@ -353,6 +358,21 @@ export class Recurrent extends Layer {
     this.states = [...cells.map((cell) => cell.h), ...cells.flatMap((cell) => cell.c ?? [])];
   }
 
+  override recurrences(): readonly Recurrence[] {
+    return this.#levels.flatMap(({ cells }) =>
+      cells.map((cell) => ({
+        label: cell.setting.suffix.slice(1),
+        reverse: cell.setting.reverse,
+        rows: this.#rows!,
+        widths: [cell.h.units, ...(cell.c ? [cell.c.units] : [])],
+        wHh: cell.setting.parameters.wHh,
+        projection: cell.projection,
+        decay: 0,
+        flowTo: (at: Pointer) => void (cell.flow = at),
+      })),
+    );
+  }
+
   override scratch(): number {
     return Math.max(...this.#levels.flatMap(({ cells }) => cells.map((cell) => cell.scratch())));
   }
@@ -374,7 +394,7 @@ export class Recurrent extends Layer {
     for (const level of this.#levels) {
       for (const cell of level.cells) cell.plan(arena, rows, training);
       level.joined = level.cells.length === 2 ? arena.floats(rows.N * padded(this.output.size)) : 0;
-      level.mask = 0;
+      if (whole) level.mask = 0;
     }
     return rows;
   }
@@ -394,7 +414,7 @@ export class Recurrent extends Layer {
     for (const level of this.#levels) {
       level.x = x;
       x = level.cells.length === 2 ? this.#forwardBoth(level) : level.cells[0]!.forward(x);
-      if (level.mask) x = this.drop(level, x);
+      if (whole && level.mask) x = this.drop(level, x);
     }
     return x;
   }

@@ -46,9 +46,10 @@ class Repeat extends Layer {
     this.#steps = description.steps;
   }
 
-  override plan(arena: Arena, { B }: Rows): Rows {
+  override plan(arena: Arena, from: Rows): Rows {
+    const { B } = from;
     const T = this.#steps;
-    Object.assign(this.#rows, { N: T * B, T, B, batchSizes: arena.floats(T) });
+    Object.assign(this.#rows, from, { N: T * B, T, batchSizes: arena.floats(T) });
     this.#y = arena.floats(T * B * padded(this.output.size));
     return this.#rows;
   }

@@ -99,7 +99,7 @@ export function meanAbsoluteError(options: MeanAbsoluteErrorOptions = {}): Loss 
 }
 
 /**
- * With d = y − target: d²/2 where |d| ≤ delta, delta·(|d| − delta/2) beyond, PyTorch's HuberLoss. Targets in the shape of the
+ * d²/2 where |d| ≤ delta, delta·(|d| − delta/2) beyond, with d = y − target, PyTorch's HuberLoss. Targets in the shape of the
  * output.
  * @throws TypeError, RangeError on a wrong option
  */
@@ -109,7 +109,7 @@ export function huber(options: HuberOptions = {}): Loss {
 }
 
 /**
- * With d = y − target: d²/(2·beta) where |d| ≤ beta, |d| − beta/2 beyond, PyTorch's SmoothL1Loss. Targets in the shape of the
+ * d²/(2·beta) where |d| ≤ beta, |d| − beta/2 beyond, with d = y − target, PyTorch's SmoothL1Loss. Targets in the shape of the
  * output.
  * @throws TypeError, RangeError on a wrong option
  */

@@ -11,6 +11,11 @@ export interface NadamOptions extends OptimizerOptions {
   readonly momentumDecay?: number;
   /** Weight decay as that of adamw, not added to the gradient. Default false. */
   readonly decoupledWeightDecay?: boolean;
+  /**
+   * As PyTorch 1 worked it out, which multiplied the product of the momenta by the last one twice; 2.0 mended it. To go on with
+   * such a run. Default false.
+   */
+  readonly asTorch1?: boolean;
 }
 
 /**
@@ -21,22 +26,25 @@ export function nadam(options: NadamOptions = {}): Optimizer {
   return new Nadam(options);
 }
 
-const known = ["learningRate", "weightDecay", "betas", "epsilon", "momentumDecay", "decoupledWeightDecay"];
+const known = ["learningRate", "weightDecay", "betas", "epsilon", "momentumDecay", "decoupledWeightDecay", "asTorch1"];
 
 export class Nadam extends Optimizer {
   readonly betas: readonly [number, number];
   readonly epsilon: number;
   readonly momentumDecay: number;
   readonly decoupledWeightDecay: boolean;
+  readonly asTorch1: boolean;
 
   constructor(options: NadamOptions) {
     expectOptions("nadam", options, known);
     super("nadam", options, { learningRate: 0.002, weightDecay: 0 });
-    const { betas = [0.9, 0.999], epsilon = 1e-8, momentumDecay = 0.004, decoupledWeightDecay = false } = options;
+    const { betas = [0.9, 0.999], epsilon = 1e-8, momentumDecay = 0.004 } = options;
+    const { decoupledWeightDecay = false, asTorch1 = false } = options;
     this.betas = expectBetas(betas);
     this.epsilon = expectNumber("epsilon", epsilon, 0);
     this.momentumDecay = expectNumber("momentumDecay", momentumDecay, 0);
     this.decoupledWeightDecay = expectBoolean("decoupledWeightDecay", decoupledWeightDecay);
+    this.asTorch1 = expectBoolean("asTorch1", asTorch1);
     Object.freeze(this);
   }
 
@@ -51,6 +59,7 @@ export class Nadam extends Optimizer {
     functions.nadamStep(
       values, gradients, first, second, size, step,
       rate, beta1, beta2, this.epsilon, this.momentumDecay, weightDecay, this.decoupledWeightDecay,
+      this.asTorch1,
     );
   }
 }

@@ -2,12 +2,14 @@
 
 /** @import { FitOptions, NetworkConfig, TrainingData } from "unrolled" */
 
+/** @typedef {"signal" | "onStep" | "onEpoch" | "learningRate" | "schedule" | "augment"} Kept */
+
 /**
- * What the worker is sent. Functions cannot be sent: those that `fit` takes belong into worker.js.
+ * What the worker is sent. Functions and schedules cannot be: those that `fit` takes belong into worker.js.
  * @typedef {object} Task
  * @property {NetworkConfig} config of the network
  * @property {TrainingData} data typed arrays in it are moved and not copied, so they are empty here afterwards
- * @property {Omit<FitOptions, "signal" | "onStep" | "onEpoch" | "learningRate">} options of `fit`; `resume` goes on from a pause
+ * @property {Omit<FitOptions, Kept>} options of `fit`; `resume` goes on from a pause
  */
 
 /** @typedef {{ step: number, steps: number, epoch: number, loss: number, secondsLeft: number }} Progress */

@@ -1,5 +1,5 @@
 // Trains what train-in-worker.js sends. Import maps do not reach workers: without a bundler the library needs its path.
-import { Network } from "/node_modules/unrolled/dist/index.js";
+import * as unrolled from "/node_modules/unrolled/dist/index.js";
 
 /** @import { Trainer } from "unrolled" */
 /** @import { Result, Task } from "./train-in-worker.js" */
@@ -12,6 +12,16 @@ addEventListener("message", ({ data }) => {
   else train(data).then(sendResult, ({ name, message }) => postMessage({ error: { name, message } }));
 });
 
+/**
+ * A loss or an optimizer again from what has arrived of it: its fields, and not its methods.
+ * @template {{ type: string }} T
+ * @param {T} sent
+ * @returns {T}
+ */
+function remade({ type, ...options }) {
+  return /** @type {any} */ (unrolled)[type](options);
+}
+
 /** @param {Result} result */
 function sendResult(result) {
   postMessage({ result }, { transfer: [result.bytes.buffer] });
@@ -19,7 +29,7 @@ function sendResult(result) {
 
 /** @param {Task} task @returns {Promise<Result>} */
 async function train({ config, data, options }) {
-  const net = new Network(config);
+  const net = new unrolled.Network(config);
   const started = performance.now();
   let [done, sent] = [0, -Infinity];
   /** @type {Trainer | undefined} */
@@ -27,6 +37,8 @@ async function train({ config, data, options }) {
   try {
     await net.fit(data, {
       ...options,
+      loss: remade(options.loss),
+      optimizer: remade(options.optimizer),
       signal: pause.signal,
       onStep({ step, epoch, loss }, current) {
         trainer = current;

@@ -1,7 +1,8 @@
-/** Kind op: activations, softmax, linear, embedding, normalisation, mixture density. */
+/** Kind op: activations, softmax, linear, embedding, normalisation, attention, mixture density. */
 
 import type { Activation, LayerDescription } from "../../bindings/index.ts";
 import type { GoldenTensor } from "../golden.ts";
+import { runAttention } from "./attention.ts";
 import { asRows, compareGradients, moveAxis, setParameters, toIndices, toTensor } from "./axes.ts";
 import { type Case, type Library, Skip } from "./case.ts";
 import { lossOf } from "./loss.ts";
@@ -51,6 +52,8 @@ export function runOp(library: Library, c: Case): void {
   else if (op === "layer_norm") runLayerNorm(library, c);
   else if (op === "batch_norm") runBatchNorm(library, c);
   else if (op === "mdn_nll") runMixture(library, c);
+  else if (op === "attention_dot") runAttention(library, c, "dot");
+  else if (op === "attention_additive") runAttention(library, c, "additive");
   else throw new Skip(op);
 }
 

@@ -3,7 +3,7 @@
 import type { Library } from "./case.ts";
 import { type Libraries, mainOnnx } from "./onnx.ts";
 
-// By their paths: tsx takes "unrolled" to the sources, as tsconfig.json says.
+// By their paths. The second imports "unrolled", which dist.tsconfig.json, unlike tsconfig.json, does not take to the sources.
 const { FormatError, tensor } = (await import(new URL("../../dist/index.js", import.meta.url).href)) as Library;
 const { readOnnx } = (await import(new URL("../../dist/onnx.js", import.meta.url).href)) as Libraries;
 

@@ -10,7 +10,7 @@ export interface MoreOptions extends OptimizerOptions {
   /** nadam, radam */
   decoupledWeightDecay?: boolean;
   /** nadam as PyTorch had it before 2.0, where Πμₜ₊₁ was Πμₜμₜ₊₁ (its pull request 92699). */
-  before2?: boolean;
+  asTorch1?: boolean;
 }
 
 /** What an element remembers. */
@@ -59,13 +59,19 @@ function adamax({ betas: [beta1, beta2] = [0.9, 0.999], eps = 1e-8, ...rest }: M
 // m and v as Adam     μₜ = β₁(1 − 0.96^(tψ)/2)     Π = μ₁…μₜ
 // p −= η(1−μₜ)/(1−Π) · g / (√(v/(1−β₂ᵗ)) + ε) + ημₜ₊₁/(1−Πμₜ₊₁) · m / (the same)
 function nadam(options: MoreOptions): Optimizer {
-  const { betas: [beta1, beta2] = [0.9, 0.999], eps = 1e-8, momentumDecay = 0.004, before2 = false, ...rest } = options;
+  const {
+    betas: [beta1, beta2] = [0.9, 0.999],
+    eps = 1e-8,
+    momentumDecay = 0.004,
+    asTorch1 = false,
+    ...rest
+  } = options;
   const mu = (t: number) => beta1 * (1 - 0.5 * 0.96 ** (t * momentumDecay));
   return elementwise(rest, (g, memory, t, rate) => {
     memory.a = beta1 * memory.a + (1 - beta1) * g;
     memory.b = beta2 * memory.b + (1 - beta2) * g * g;
     const product = Array.from({ length: t }, (_, k) => mu(k + 1)).reduce((a, b) => a * b, 1);
-    const next = product * mu(t + 1) * (before2 ? mu(t) : 1);
+    const next = product * mu(t + 1) * (asTorch1 ? mu(t) : 1);
     const size = Math.sqrt(memory.b / (1 - beta2 ** t)) + eps;
     return (rate * (((1 - mu(t)) * g) / (1 - product) + (mu(t + 1) * memory.a) / (1 - next))) / size;
   });

@@ -33,12 +33,22 @@ export interface Masks {
   zoneC?: (t: number) => Vector;
 }
 
+/** Added to what step t of a cell hands on, h and c; h̃ sees it in c̃. Central differences by it are dL/dh_t and dL/dc_t. */
+export interface Nudge {
+  suffix: string;
+  b: number;
+  t: number;
+  h?: Vector;
+  c?: Vector;
+}
+
 export interface VariantOptions {
   batch: number;
   /** Flat as Network.states lists them: h of all layers and directions (B, R), then c (B, H). */
   state?: Vector | undefined;
   lengths?: readonly number[] | undefined;
   masks?: ((suffix: string, b: number) => Masks) | undefined;
+  nudge?: Nudge | undefined;
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -67,8 +77,8 @@ interface State {
   c: Vector;
 }
 
-/** One step of one sequence; `p` gives a parameter of this cell. */
-type Step = (p: (name: string) => Vector, x: Vector, prev: State, hIn: Vector) => State;
+/** One step of one sequence; `p` gives a parameter of this cell, `nudge` is added to c. */
+type Step = (p: (name: string) => Vector, x: Vector, prev: State, hIn: Vector, nudge?: Vector) => State;
 
 /** h = f(W_ih·x + b_ih + W_hh·hIn + b_hh) */
 function elman(f: (x: number) => number): Step {
@@ -97,7 +107,7 @@ function gru(resetBefore: boolean): Step {
 // i f see w_c∘c(t−1) and o sees w_co∘c;  a is clipped before its activation, c = f∘c(t−1) + i∘g is clipped too
 // h = o∘tanh(c), or o∘tanh(LN(c)), or W_hr times that
 function lstm({ hiddenSize: H, gateClip, cellClip, ...has }: VariantConfig): Step {
-  return (p, x, { c: before }, hIn) => {
+  return (p, x, { c: before }, hIn, nudge) => {
     const normal = (name: string, v: Vector): Vector =>
       has.layerNorm ? layerNorm(v, p(`ln_${name}_weight`), p(`ln_${name}_bias`)) : v;
     const [a, u] = [normal("ih", product(p("weight_ih"), x)), normal("hh", product(p("weight_hh"), hIn))];
@@ -109,7 +119,8 @@ function lstm({ hiddenSize: H, gateClip, cellClip, ...has }: VariantConfig): Ste
     };
     const f = map(H, (k) => sigmoid(input("f", k, before)));
     const i = map(H, (k) => (has.coupled ? 1 - f[k]! : sigmoid(input("i", k, before))));
-    const c = map(H, (k) => clip(f[k]! * before[k]! + i[k]! * Math.tanh(input("g", k)), cellClip));
+    const sum = map(H, (k) => clip(f[k]! * before[k]! + i[k]! * Math.tanh(input("g", k)), cellClip));
+    const c = nudge ? plus(sum, nudge) : sum;
     const shown = normal("c", c);
     const m = map(H, (k) => sigmoid(input("o", k, c)) * Math.tanh(shown[k]!));
     return { h: has.projection ? product(p("weight_hr"), m) : m, c };
@@ -123,12 +134,22 @@ function stepOf(config: VariantConfig): Step {
   return elman(f[config.cell]);
 }
 
+const plus = (a: Vector, b: Vector): Vector => a.map((v, k) => v + b[k]!);
+
 /** z∘before + (1 − z)∘now */
 const keep = (z: Vector | undefined, before: Vector, now: Vector): Vector =>
   z ? now.map((v, k) => z[k]! * before[k]! + (1 - z[k]!) * v) : now;
 
 /** One cell over one sequence. */
-function direction(step: Step, params: Params, suffix: string, xs: Vector[], initial: State, masks: Masks) {
+function direction(
+  step: Step,
+  params: Params,
+  suffix: string,
+  xs: Vector[],
+  initial: State,
+  masks: Masks,
+  nudge: Nudge | undefined,
+) {
   const gates = params[`weight_ih${suffix}`]!.length;
   const p = (name: string): Vector => params[name + suffix] ?? new Float64Array(gates); // biases that are not there
   const order = suffix.endsWith("_reverse") ? [...xs.keys()].reverse() : [...xs.keys()];
@@ -136,8 +157,12 @@ function direction(step: Step, params: Params, suffix: string, xs: Vector[], ini
   let state = initial;
   for (const t of order) {
     const hIn = masks.dropout ? state.h.map((v, k) => v * masks.dropout![k]!) : state.h;
-    const next = step(p, xs[t]!, state, hIn);
-    state = { h: keep(masks.zoneH?.(t), state.h, next.h), c: keep(masks.zoneC?.(t), state.c, next.c) };
+    const own = nudge?.t === t ? nudge : undefined;
+    const next = step(p, xs[t]!, state, hIn, own?.c);
+    const [zoneH, zoneC] = [masks.zoneH?.(t), masks.zoneC?.(t)];
+    state = { h: keep(zoneH, state.h, next.h), c: keep(zoneC, state.c, next.c) };
+    if (own?.h) state.h = plus(state.h, own.h);
+    if (own?.c && zoneC) state.c = state.c.map((v, k) => v + zoneC[k]! * own.c![k]!); // what is kept moves too
     ys[t] = state.h;
   }
   return { ys, last: state };
@@ -146,7 +171,7 @@ function direction(step: Step, params: Params, suffix: string, xs: Vector[], ini
 /** Output (B, T, D·R), zero beyond each length, and the final states, flat as those given. */
 export function recurrentVariant(config: VariantConfig, params: Params, x: Vector, options: VariantOptions) {
   const { inputSize: I, hiddenSize: H, numLayers, bidirectional } = config;
-  const { batch: B, state, masks } = options;
+  const { batch: B, state, masks, nudge } = options;
   const R = config.projection ?? H;
   const C = config.cell === "lstm" ? H : 0;
   const T = x.length / (B * I);
@@ -170,7 +195,8 @@ export function recurrentVariant(config: VariantConfig, params: Params, x: Vecto
           h: state?.slice(...hAt(s, b)) ?? params[`h0${suffix}`] ?? new Float64Array(R),
           c: state?.slice(...cAt(s, b)) ?? params[`c0${suffix}`] ?? new Float64Array(C),
         };
-        const pass = direction(stepOf(config), params, suffix, xs, initial, masks?.(suffix, b) ?? {});
+        const own = nudge?.suffix === suffix && nudge.b === b ? nudge : undefined;
+        const pass = direction(stepOf(config), params, suffix, xs, initial, masks?.(suffix, b) ?? {}, own);
         finals.set(pass.last.h, hAt(s, b)[0]);
         finals.set(pass.last.c, cAt(s, b)[0]);
         return pass;

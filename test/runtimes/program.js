@@ -136,6 +136,88 @@ function text(library) {
   return [checkpoint, resumed.save(), new TextEncoder().encode(written), ...outputs, moved.state];
 }
 
+/** Each further layer, loss, optimizer and schedule takes part in a few steps. @param {Library} library */
+function variants(library) {
+  const { batchNorm, cosineAnnealing, dense, elman, gru, jordan, layerNorm, lstm, Network, tdnn, tensor } = library;
+  const { compose, jitter, scaling, timeWarp, windowSlice } = library;
+  const peepholes = lstm(7, { peepholes: true, cellClip: 2, learnInitialState: true });
+  const normed = lstm(7, { projection: 3, layerNorm: true, recurrentDropout: 0.2 });
+  const layers = {
+    tdnn: [tdnn(6, { delays: [0, 1, 3] }), batchNorm()],
+    jordan: [jordan(6, { outputs: 4 }), layerNorm()],
+    peepholes: [peepholes],
+    normed: [normed],
+    sigmoid: [elman(5, { activation: "sigmoid", zoneout: 0.1 })],
+    before: [gru(5, { reset: "before", recurrentDropout: 0.3 })],
+  };
+  const { adadelta, adagrad, adamax, nadam, radam, rmsprop, sgd } = library;
+  const optimizers = [adadelta(), adagrad(), adamax(), nadam(), radam(), rmsprop(), sgd({ learningRate: 0.01 })];
+  const { ctc, gaussianMixture, huber, klDivergence, meanAbsoluteError, quantile, smoothL1 } = library;
+  const losses = [
+    { loss: huber(), outputs: 2 },
+    { loss: smoothL1(), outputs: 2 },
+    { loss: meanAbsoluteError(), outputs: 2 },
+    { loss: quantile({ quantiles: [0.1, 0.5, 0.9] }), outputs: 6 },
+    { loss: gaussianMixture({ components: 2, penStates: 3 }), outputs: 15 },
+    { loss: klDivergence(), outputs: 2 },
+    { loss: ctc(), outputs: 4 },
+  ];
+  const inputs = tensor(numbers(BATCH * TIME * FEATURES, 12), [BATCH, TIME, FEATURES]);
+  /** @type {(type: string) => any} */
+  const targetsOf = (type) => {
+    if (type === "ctc") return Array.from({ length: BATCH }, (_, b) => [1 + (b % 3), 3]);
+    if (type === "klDivergence") return tensor(new Float32Array(BATCH * TIME * 2).fill(0.5), [BATCH, TIME, 2]);
+    if (type !== "gaussianMixture") return tensor(numbers(BATCH * TIME * 2, 13), [BATCH, TIME, 2]);
+    const strokes = Array.from({ length: BATCH * TIME }, (_, i) => [number(i, 14), number(i, 15), i % 3]);
+    return tensor(Float32Array.from(strokes.flat()), [BATCH, TIME, 3]);
+  };
+  const results = [];
+  for (const [i, first] of Object.values(layers).entries()) {
+    for (const [k, { loss, outputs }] of losses.entries()) {
+      const net = new Network({ input: { features: FEATURES }, layers: [...first, dense(outputs)], seed: i });
+      const optimizer = /** @type {import("unrolled").Optimizer} */ (optimizers[(i + k) % optimizers.length]);
+      const kept = ["ctc", "gaussianMixture"].includes(loss.type) || i % 2 === 0;
+      const augment = compose(jitter(0.1), scaling(), ...(kept ? [] : [timeWarp(), windowSlice({ ratio: 0.8 })]));
+      const schedule = cosineAnnealing({ steps: 9, minimum: 0.0001 });
+      const trainer = net.train(
+        { inputs, targets: targetsOf(loss.type) },
+        {
+          ...{ loss, optimizer, augment, schedule, batchSize: 4, epochs: 3, accumulate: 2, l1: 0.0001, clipNorm: 1 },
+          averaging: { decay: 0.9 },
+        },
+      );
+      results.push(Float64Array.from([...trainer], (report) => report.loss));
+      trainer.useAverage();
+      results.push(net.parameterVector, net.predict(inputs).data);
+    }
+  }
+  return results;
+}
+
+/** Encoders and decoders with both kinds of attention: a few steps, then search. @param {Library} library */
+function pairs({ adam, attention, crossEntropy, dense, embedding, EncoderDecoder, gru, lstm, tensor }) {
+  const inputs = Array.from({ length: BATCH }, (_, b) => classes(3 + b, b));
+  const targets = inputs.map((tokens) => tokens.map((_, i) => tokens.at(-1 - i) ?? 0).slice(0, 4));
+  return [attention("dot"), attention("additive", { units: 5 })].flatMap((looks, i) => {
+    const net = new EncoderDecoder({
+      encoder: { input: { tokens: 3 }, layers: [embedding(4), gru(6, { bidirectional: i === 1 })] },
+      decoder: { input: { tokens: 5 }, layers: [embedding(4), lstm(6), looks, dense(5)], start: 3, stop: 4 },
+      seed: i,
+    });
+    const trainer = net.train(
+      { inputs, targets },
+      { loss: crossEntropy(), optimizer: adam({ learningRate: 0.01 }), batchSize: 4, epochs: 5, teacherForcing: 0.7 },
+    );
+    const losses = Float64Array.from([...trainer], ({ loss }) => loss);
+    const found = net.generate(inputs, { maxLength: 6, beam: 3 });
+    const scores = tensor(
+      Float32Array.from(found, ({ score }) => score),
+      [BATCH],
+    ).data;
+    return [losses, net.parameterVector, scores, ...found.map(({ tokens }) => Int32Array.from(tokens))];
+  });
+}
+
 /** Many networks, each made, run for its gradients and dropped: what they give. @param {Library} library */
 function many({ dense, gru, last, Network, tensor }) {
   const layers = [gru(16), last(), dense(1)];
@@ -183,6 +265,8 @@ export async function run(library, small) {
     ),
     perceptron: perceptron(library),
     "text, streams, files": text(library),
+    variants: variants(library),
+    "encoder and decoder": pairs(library),
     "unrolled/run": onlyRun(library, small),
     [`${NETWORKS} networks`]: many(library),
   };

@@ -1,0 +1,12 @@
+/** Each reader of unrolled/formats on 100,000 mutated files. A case that fails goes into the corpus of ../fuzz.test.ts. */
+
+import fc from "fast-check";
+import { test } from "vitest";
+import { attempt, editList, targets } from "../fuzz.ts";
+
+test.each(Object.entries(targets))("%s: 100,000 mutated files are read or refused with a FormatError", (_, target) => {
+  fc.assert(
+    fc.property(editList, (list) => void attempt(target, list)),
+    { seed: 2, numRuns: 100_000 },
+  );
+});
