@@ -268,6 +268,7 @@ export default [
     plugins: [
       redirect(library, { id: "./index.js", external: true }),
       redirect(formats, { id: "./formats.js", external: true }),
+      redirect(onnx, { id: "./onnx.js", external: true }),
       publicOnly(/^bindings\/cli\//),
       executable,
       nodeResolve({ preferBuiltins: true, exportConditions: ["node"] }),

@@ -19,8 +19,8 @@ export function addConvert(program: Command): void {
     .command("convert")
     .summary("make a model file of another library ours")
     .description(
-      "Reads a model of PyTorch (.pt, .pth), Keras 3 (.keras, .weights.h5), TensorFlow.js (model.json), brain.js (JSON) or " +
-        "safetensors, and writes it as safetensors.",
+      "Reads a model of PyTorch (.pt, .pth), Keras 3 (.keras, .weights.h5), TensorFlow.js (model.json), brain.js (JSON), ONNX or " +
+        "safetensors, and writes it as safetensors or ONNX.",
     )
     .argument("<from>", "the file to read")
     .argument("<to>", "the file to write")
@@ -28,7 +28,10 @@ export function addConvert(program: Command): void {
     .option("--config <file>", "JSON with the input and layers, for files that do not describe them")
     .option("--key <name>", "where in a checkpoint of PyTorch the weights are, such as model_state_dict")
     .addOption(new Option("--mask <how>", "take layers with mask_zero without their mask").choices(["lengths"]))
-    .addHelpText("after", "\nExample:\n  $ unrolled convert model.keras model.safetensors --dtype f16")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ unrolled convert model.keras model.safetensors --dtype f16\n  $ unrolled convert model.safetensors model.onnx",
+    )
     .action(run);
 }
 
@@ -41,6 +44,9 @@ function run(from: string, to: string, options: Options): void {
   const described = about(from, () => readHeader(checked(file)).metadata.unrolled !== undefined);
   if (!described && dtype !== undefined) {
     throw new UsageError(`${from} does not describe its layers: give them with --config to use --dtype`);
+  }
+  if (!described && to.endsWith(".onnx")) {
+    throw new UsageError(`${from} does not describe its layers: give them with --config to write ONNX`);
   }
   const bytes = described ? about(from, () => write(Network.load(file), dtype ? { dtype } : {})) : file;
   writeFile(to, bytes);

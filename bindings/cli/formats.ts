@@ -8,6 +8,7 @@ import {
   importTensorFlowJs,
   pyTorchToSafetensors,
 } from "../formats.ts";
+import { exportOnnx, importOnnx } from "../onnx.ts";
 import { FormatError, Network, type NetworkConfig, type SaveOptions } from "../index.ts";
 import { UsageError } from "./errors.ts";
 import { readBytes } from "./files.ts";
@@ -62,6 +63,11 @@ const formats: readonly Format[] = [
     read: (bytes, path, { mask }) => importTensorFlowJs(bytes, shardsOf(bytes, path), mask ? { mask } : {}).save(),
   },
   {
+    name: "ONNX",
+    fits: (_bytes, path) => path.endsWith(".onnx"),
+    read: (bytes) => importOnnx(bytes).save(),
+  },
+  {
     name: "safetensors",
     fits: () => true,
     read: (bytes, _path, { config }) => (config ? Network.load(bytes, config).save() : bytes),
@@ -71,6 +77,10 @@ const formats: readonly Format[] = [
 /** Writers by the end of the file's name. */
 const writers: Readonly<Record<string, (net: Network, options: SaveOptions) => Uint8Array>> = {
   ".safetensors": (net, options) => net.save(options),
+  ".onnx": (net, { dtype = "f32" }) => {
+    if (dtype !== "f32") throw new UsageError("an ONNX file keeps its weights as f32: leave --dtype out");
+    return exportOnnx(net);
+  },
 };
 
 /** A model file as safetensors, and the name of its format. */

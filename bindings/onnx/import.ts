@@ -80,10 +80,11 @@ function read(file: Uint8Array, options: OnnxOptions): OnnxModel {
     wanted.map((name): Outlet => ({ name, value: scope.value(name) })),
     chain,
   );
+  const network = build(chain);
+  const producer = [model.producer, model.producerVersion].filter((text) => text !== "").join(" ");
+  network.metadata.origin = JSON.stringify({ format: "ONNX", opset, producer });
   return new OnnxModel({
-    network: build(chain),
-    opset,
-    producer: [model.producer, model.producerVersion].filter((text) => text !== "").join(" "),
+    ...{ network, opset, producer },
     ...{ chain, outlets, states: stateInlets(chain) },
     inputs: [...given].flatMap(([name, value]) => (value.kind === "view" ? [{ name, source: value.source }] : [])),
   });
