@@ -28,6 +28,10 @@ export default [
     ignore: ["unrolled"],
     modifyEsbuildConfig: (/** @type {object} */ config) => ({ ...config, format: "esm", tsconfigRaw: {} }),
   }),
+  ...compressed("unrolled/onnx", "dist/onnx.js", 29, 26, {
+    ignore: ["unrolled"],
+    modifyEsbuildConfig: (/** @type {object} */ config) => ({ ...config, format: "esm", tsconfigRaw: {} }),
+  }),
   {
     name: "core.wasm",
     path: "dist/core.wasm",
