@@ -98,7 +98,7 @@ export function checkRecurrent<Z extends Zoneout>(
     ...(whole && checkRegularization(where, options)),
     ...(whole && checkGates(where, options)),
   };
-  if (checked.dropout > 0 && checked.layers === 1) {
+  if (whole && checked.dropout > 0 && checked.layers === 1) {
     throw new RangeError(
       '"dropout" acts between stacked layers, and "layers" is 1: put a dropout() layer after it instead',
     );

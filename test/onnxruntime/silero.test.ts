@@ -7,11 +7,11 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
-import { adam, binaryCrossEntropy, Network } from "../bindings/index.ts";
-import { importOnnx, readOnnx, type OnnxOptions } from "../bindings/onnx.ts";
-import { readGraph, readModel } from "../bindings/onnx/proto.ts";
-import { expectClose } from "./agreement.ts";
-import { lehmer } from "./support.ts";
+import { adam, binaryCrossEntropy, Network } from "../../bindings/index.ts";
+import { importOnnx, readOnnx, type OnnxOptions } from "../../bindings/onnx.ts";
+import { readGraph, readModel } from "../../bindings/onnx/proto.ts";
+import { expectClose } from "../agreement.ts";
+import { lehmer } from "../support.ts";
 
 const bytes = new Uint8Array(
   readFileSync(fileURLToPath(import.meta.resolve("@ricky0123/vad-web/dist/silero_vad_v5.onnx"))),

@@ -21,11 +21,11 @@ import {
   type GateActivation,
   type LayerDescription,
   type Tensor,
-} from "../bindings/index.ts";
-import { exportOnnx, readOnnx } from "../bindings/onnx.ts";
-import { writeModel } from "../bindings/onnx/write.ts";
-import { expectClose } from "./agreement.ts";
-import { indices, lehmer, numbers } from "./support.ts";
+} from "../../bindings/index.ts";
+import { exportOnnx, readOnnx } from "../../bindings/onnx.ts";
+import { writeModel } from "../../bindings/onnx/write.ts";
+import { expectClose } from "../agreement.ts";
+import { indices, lehmer, numbers } from "../support.ts";
 
 ortWeb.env.wasm.numThreads = 1;
 const runtimes = { "onnxruntime-node": ortNode, "onnxruntime-web": ortWeb };
