@@ -20,8 +20,6 @@ import { add, multiply, sumArrays, zero } from "./vector";
 /** The activations of a recurrent unit, by the numbers that the bindings pass. */
 const TANH = 0;
 const RELU = 1;
-const SIGMOID = 2;
-const DONE = 3; // φ has been applied
 
 /**
  * y rows (N, padded(H)) · h (B, padded(H)): in the initial, out the final state · hPrev (N, padded(H)), one row if not
@@ -63,10 +61,14 @@ function forward(
     const a = out + bytes(row * P);
     if (mask) maskState(hIn, h, mask, B * P);
     matmul(a, P, a, P, mask ? hIn : h, P, wHh, B, P, H);
-    if (form) activateGates(a, slopes ? slopes + bytes(row * P) : 0, B * P, form);
-    const phi = form ? DONE : activation;
-    for (let b = 0; b < B; b++) {
-      elmanCell(a + bytes(b * P), h + bytes(b * P), hPrev + bytes((row + b) * kept), P, phi);
+    if (form) {
+      activateGates(a, slopes ? slopes + bytes(row * P) : 0, B * P, form);
+      memory.copy(hPrev + bytes(row * P), h, bytes(B * P));
+      memory.copy(h, a, bytes(B * P));
+    } else {
+      for (let b = 0; b < B; b++) {
+        elmanCell(a + bytes(b * P), h + bytes(b * P), hPrev + bytes((row + b) * kept), P, activation);
+      }
     }
     if (z) {
       zoneout(h, hPrev + bytes(row * P), z + bytes(row * P), B * P);
@@ -80,7 +82,7 @@ function forward(
 // @ts-ignore: decorator
 @inline function elmanCell(a: usize, h: usize, hPrev: usize, P: i32, activation: i32): void {
   if (activation == TANH) tanhArray(a, a, P);
-  else if (activation == SIGMOID) sigmoidArray(a, a, P);
+  else if (activation != RELU) sigmoidArray(a, a, P);
   for (const end = a + bytes(P); a < end; a += 16, h += 16, hPrev += 16) {
     let out = v128.load(a);
     if (activation == RELU) {

@@ -87,11 +87,10 @@ function forward(
     for (let b = 0; b < B; b++) {
       const at = row + b;
       const aAt = a + bytes(b * 3 * P);
-      if (resetAfter) gruResetAfter(aAt, qAt + bytes(b * P), P);
-      const n = aAt + bytes(2 * P);
-      if (forms) activateGates(n, s ? s + (n - a) : 0, P, forms + 32);
-      else tanhArray(n, n, P);
-      gruCell(y + bytes(at * P), h + bytes(b * P), hPrev + bytes(at * kept), aAt, P);
+      gruCell(
+        y + bytes(at * P), h + bytes(b * P), hPrev + bytes(at * kept), aAt, s ? s + bytes(b * 3 * P) : 0, qAt + bytes(b * P), forms,
+        P, resetAfter,
+      );
     }
     if (z) {
       zoneout(h, hPrev + bytes(row * P), z + bytes(row * P), B * P);
@@ -109,21 +108,20 @@ function forward(
   }
 }
 
-/** Reset after: the candidate before its activation += r∘q, for one row. */
+/** (2) and (3) for one row. */
 // @ts-ignore: decorator
-@inline function gruResetAfter(a: usize, q: usize, P: i32): void {
+@inline function gruCell(
+  y: usize, h: usize, hPrev: usize, a: usize, slopes: usize, q: usize, forms: usize, P: i32, resetAfter: bool,
+): void {
   const gate = bytes(P);
   const n = a + gate * 2;
-  for (let j: usize = 0; j < gate; j += 16) {
-    v128.store(n + j, muladd(v128.load(n + j), v128.load(a + j), v128.load(q + j)));
+  if (resetAfter) {
+    for (let j: usize = 0; j < gate; j += 16) {
+      v128.store(n + j, muladd(v128.load(n + j), v128.load(a + j), v128.load(q + j)));
+    }
   }
-}
-
-/** (3) for one row. */
-// @ts-ignore: decorator
-@inline function gruCell(y: usize, h: usize, hPrev: usize, a: usize, P: i32): void {
-  const gate = bytes(P);
-  const n = a + gate * 2;
+  if (forms) activateGates(n, slopes ? slopes + gate * 2 : 0, P, forms + 32);
+  else tanhArray(n, n, P);
   for (let j: usize = 0; j < gate; j += 16) {
     const before = v128.load(h + j);
     const out = muladd(v128.load(n + j), v128.load(a + gate + j), f32x4.sub(before, v128.load(n + j)));

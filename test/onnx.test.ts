@@ -25,6 +25,7 @@ import {
   type LayerDescription,
 } from "../bindings/index.ts";
 import { exportOnnx, importOnnx, readOnnx, type OnnxOptions } from "../bindings/onnx.ts";
+import { operatorNames } from "../bindings/onnx/operators.ts";
 import { writeModel, type GraphToWrite, type NodeToWrite, type PortToWrite } from "../bindings/onnx/write.ts";
 import { expectClose } from "./agreement.ts";
 import { countSkipped, type Outcome } from "./conformance/conformance.ts";
@@ -678,6 +679,14 @@ describe("what is refused, named", () => {
     ["an unknown input", () => importOnnx(fileOf({}), { inputs: { w: [1] } }), RangeError, /has no tensor "w"/],
     ["an unknown constant", () => importOnnx(fileOf({}), { constants: { w: 1 } }), RangeError, /has no tensor "w"/],
   ];
+
+  test("docs/onnx.md lists the operators that are read, all of them", () => {
+    const page = readFileSync(new URL("../docs/onnx.md", import.meta.url), "utf8");
+    expect(operatorNames.filter((name) => !page.includes(`\`${name}\``) && !["Pow", "Sqrt"].includes(name))).toEqual(
+      [],
+    );
+    expect(operatorNames).toHaveLength(51);
+  });
 
   test.each(wrongOptions)("%s", async (_, call, kind, text) => {
     expectError(await errorOf(call), kind, text);

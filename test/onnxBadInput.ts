@@ -7,7 +7,7 @@ import { readOnnx } from "../bindings/onnx.ts";
 import { mutateBytes, mutateFields, type Draw } from "./onnxMutations.ts";
 
 /** Reads a damaged file: a network of finite weights comes out, or a FormatError with a message of reasonable length. */
-export function readDamaged(bytes: Uint8Array): void {
+function readDamaged(bytes: Uint8Array): void {
   try {
     const { network } = readOnnx(bytes);
     for (const { value } of network.parameters) expect(value.every(Number.isFinite)).toBe(true);

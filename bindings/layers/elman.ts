@@ -29,14 +29,18 @@ export interface ElmanLayer extends ElmanOptions {
 export function elman(units: number, options: ElmanOptions = {}): ElmanLayer {
   const checked = checkRecurrent("elman", units, options, ["activation"]);
   const { activation = "tanh" } = options;
-  const description = {
+  return withoutUndefined({
     type: "elman",
     ...checked,
     activation: expectOneOf("activation", activation, activations),
-  } as const;
-  if (!whole || !checked.activations) return withoutUndefined(description);
-  if (options.activation) throw new RangeError('"activation" and "activations" say the same: leave out one of them');
-  return withoutUndefined({ ...description, activation: undefined });
+    ...(whole && checked.activations && { activation: noActivation(options) }),
+  });
+}
+
+/** "activations" says all. */
+function noActivation({ activation }: ElmanOptions): undefined {
+  if (activation === undefined) return undefined;
+  throw new RangeError('"activation" and "activations" say the same: leave out one of them');
 }
 
 class ElmanCell extends Cell {

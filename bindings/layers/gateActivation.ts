@@ -104,7 +104,7 @@ export class GateActivations {
   /** `activations`: of one direction, or of both. */
   constructor(setting: CellSetting, activations: readonly GateActivation[], gateClip: number, forms: GateForms) {
     const count = 1 + Math.max(...forms.of);
-    const first = activations.length > count && setting.backward ? count : 0;
+    const first = activations.length > count && setting.suffix.endsWith("_reverse") ? count : 0;
     const all = forms.of.map((k) => formOf(activations[first + k]!));
     this.#setting = setting;
     this.#words = forms.coupled ? all.map((form, k) => (k === 0 ? complement(form) : form)) : all;

@@ -30,7 +30,7 @@ export interface GruLayer extends GruOptions {
  * @throws RangeError, TypeError on a wrong option
  */
 export function gru(units: number, options: GruOptions = {}): GruLayer {
-  const checked = checkRecurrent("gru", units, options, ["reset"], 2);
+  const checked = checkRecurrent("gru", units, options, ["reset"]);
   const { reset = "after" } = options;
   return withoutUndefined({ type: "gru", ...checked, reset: expectOneOf("reset", reset, resets) });
 }

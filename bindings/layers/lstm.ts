@@ -61,7 +61,7 @@ export interface LstmLayer extends LstmOptions {
  * @throws RangeError, TypeError on a wrong option
  */
 export function lstm(units: number, options: LstmOptions = {}): LstmLayer {
-  const checked = checkRecurrent("lstm", units, options, ["forgetBias", ...(whole ? variantNames : [])], 3);
+  const checked = checkRecurrent("lstm", units, options, ["forgetBias", ...(whole ? variantNames : [])]);
   const { forgetBias } = options;
   if (forgetBias !== undefined) {
     expectNumber("forgetBias", forgetBias);

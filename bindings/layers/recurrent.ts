@@ -81,7 +81,6 @@ export function checkRecurrent<Z extends Zoneout>(
   units: number,
   options: AllOptions<Z>,
   own: readonly string[],
-  activations = 1,
 ) {
   expectOptions(where, options, [...optionNames, ...own]);
   const { layers = 1, bidirectional = false, dropout = 0, bias = true } = options;
@@ -97,7 +96,7 @@ export function checkRecurrent<Z extends Zoneout>(
     biasInit: optionalInitializer("biasInit", biasInit),
     name: checkName(name),
     ...(whole && checkRegularization(where, options)),
-    ...(whole && checkGates(options, activations)),
+    ...(whole && checkGates(where, options)),
   };
   if (whole && checked.dropout > 0 && checked.layers === 1) {
     throw new RangeError(
@@ -117,15 +116,19 @@ function checkRegularization<Z extends Zoneout>(where: string, options: AllOptio
   };
 }
 
-/** The options of reading and of the gates; `count` activations in one direction. */
-function checkGates<Z extends Zoneout>(options: AllOptions<Z>, count: number) {
+/** Activations of one direction. */
+const activationCounts: Readonly<Record<string, number>> = { elman: 1, gru: 2, lstm: 3 };
+
+/** The options of direction and of the gates. */
+function checkGates<Z extends Zoneout>(where: string, options: AllOptions<Z>) {
   const { bidirectional = false, reverse = false, activations, gateClip } = options;
   if (expectBoolean("reverse", reverse) && bidirectional) {
     throw new RangeError('"reverse" is one of the two directions of "bidirectional": leave one of them out');
   }
   return {
     reverse: reverse || undefined,
-    activations: activations === undefined ? undefined : checkActivations(activations, count, bidirectional),
+    activations:
+      activations === undefined ? undefined : checkActivations(activations, activationCounts[where]!, bidirectional),
     gateClip: gateClip === undefined ? undefined : expectPositive("gateClip", gateClip),
   };
 }
@@ -162,8 +165,6 @@ export interface CellSetting {
   /** As in the names of the parameters: _l0, _l0_reverse … */
   readonly suffix: string;
   readonly reverse: boolean;
-  /** Whether it is the second of two directions. */
-  readonly backward: boolean;
   readonly shared: { readonly scratch: Pointer };
 }
 
@@ -319,14 +320,16 @@ export class Recurrent extends Layer {
     super(build);
     build.requireTime("sequence");
     const { units: H, layers = 1, bidirectional = false, bias = true } = description;
-    const reverse = whole && description.reverse === true;
     const { weightInit = fanOutUniform(), recurrentInit = fanOutUniform(), biasInit = fanOutUniform() } = description;
     const { core, shared } = build;
     const directions = bidirectional ? 2 : 1;
     const inputs = expectFeatures(build);
     this.#R = R;
     this.#dropout = description.dropout ?? 0;
-    this.output = featureShape(build.input, R * directions, { time: "sequence", reverseFrom: reverse ? 0 : R });
+    this.output = featureShape(build.input, R * directions, {
+      time: "sequence",
+      reverseFrom: whole && description.reverse ? 0 : R,
+    });
     const start = (inputs: number, fanIn: number, how: Initializer) =>
       gateInitializer(core, gates, H, inputs, fanIn, how);
     this.#levels = Array.from({ length: layers }, (_, level) => {
@@ -346,9 +349,8 @@ export class Recurrent extends Layer {
               })
             : undefined,
         };
-        const backward = direction === 1;
-        const setting = { core, parameters, I, H, R, declare, suffix, reverse: reverse || backward, backward, shared };
-        const cell = createCell(setting);
+        const reverse = direction === 1 || (whole && description.reverse === true);
+        const cell = createCell({ core, parameters, I, H, R, declare, suffix, reverse, shared });
         if (whole && description.learnInitialState) learnStates(cell);
         return cell;
       });

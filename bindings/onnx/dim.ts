@@ -1,7 +1,7 @@
 /** Sizes that may be open: a graph has a batch and a time whose sizes come with the data. */
 
 /** A product of a number and of named sizes, sorted. */
-export interface OpenDim {
+interface OpenDim {
   readonly factor: number;
   readonly names: readonly string[];
 }

@@ -11,7 +11,7 @@ import { TYPE } from "./proto.ts";
 import * as views from "./view.ts";
 import type { View } from "./view.ts";
 
-export function ints(items: readonly (Dim | undefined)[], shape: readonly Dim[] = [items.length]): Ints {
+function ints(items: readonly (Dim | undefined)[], shape: readonly Dim[] = [items.length]): Ints {
   return { kind: "ints", shape, items };
 }
 

@@ -123,7 +123,7 @@ export class Node {
 }
 
 /** What a value is, for messages. */
-export function describe(kind: Value["kind"]): string {
+function describe(kind: Value["kind"]): string {
   if (kind === "view") return "what the layers give";
   if (kind === "floats") return "weights from the file";
   if (kind === "ints") return "sizes";

@@ -77,7 +77,7 @@ export function sizesOf(view: View | Joined): (Dim | undefined)[] {
   return sizes;
 }
 
-export function rankOf(view: View | Joined): number {
+function rankOf(view: View | Joined): number {
   return view.kind === "view" ? view.groups.length : view.parts[0]!.groups.length;
 }
 
@@ -85,15 +85,6 @@ export function sameGroup(a: Group, b: Group): boolean {
   return (
     a.length === b.length &&
     a.every(({ axis, stride, size }, i) => axis === b[i]!.axis && stride === b[i]!.stride && sameDim(size, b[i]!.size))
-  );
-}
-
-export function sameView(a: View, b: View): boolean {
-  return (
-    a.source === b.source &&
-    a.starts.every((start, axis) => start === b.starts[axis]) &&
-    a.groups.length === b.groups.length &&
-    a.groups.every((group, i) => sameGroup(group, b.groups[i]!))
   );
 }
 
