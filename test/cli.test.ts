@@ -13,6 +13,7 @@ import {
   elman,
   embedding,
   generateText,
+  lstm,
   Network,
   tokenizerFromJSON,
   type TokenizerJSON,
@@ -379,6 +380,16 @@ describe("unrolled convert", () => {
     }
   });
 
+  test("ONNX out and in again, and a safetensors file whose first byte is PyTorch's", async () => {
+    const net = new Network({ input: { features: 3 }, layers: [lstm(5), dense(2)] });
+    for (let i = 0; net.save()[0] !== 0x80; i++) net.metadata.note = "x".repeat(i);
+    writeFileSync(inFolder("net.safetensors"), net.save());
+    expect(await succeed("convert", "net.safetensors", "net.onnx")).toContain("from safetensors, ");
+    expect(await succeed("inspect", "net.onnx")).toMatch(/, ONNX\n[^]*origin: .*"opset":17/);
+    await succeed("convert", "net.onnx", "again.safetensors");
+    expect(Network.load(readFileSync(inFolder("again.safetensors"))).parameterVector).toEqual(net.parameterVector);
+  });
+
   test("PyTorch's tensors as they are, or a network with --config", async () => {
     const args = ["convert", model("pytorch/checkpoint.pth"), "torch2.safetensors", "--key", "model_state_dict"];
     expect(await succeed(...args)).toContain("tensors only");
@@ -395,7 +406,13 @@ describe("unrolled convert", () => {
   });
 
   test.each<[string, string[], 1 | 2, string]>([
-    ["another ending", ["convert", model("keras/last.keras"), "a.onnxx"], 2, "its name must end in .safetensors"],
+    ["ONNX in fewer bits", ["convert", model("keras/last.keras"), "a.onnx", "--dtype", "f16"], 2, "leave --dtype out"],
+    [
+      "another ending",
+      ["convert", model("keras/last.keras"), "a.onnxx"],
+      2,
+      "its name must end in .safetensors or .onnx",
+    ],
     ["the same file", ["convert", "play.safetensors", "play.safetensors"], 2, "is the file to read"],
     [
       "a type without layers",

@@ -879,3 +879,10 @@ describe("what is exported", () => {
 function roundedOf(layer: LayerDescription): LayerDescription {
   return layer.type === "layerNorm" ? layerNorm({ epsilon: Math.fround(1e-5) }) : layer;
 }
+
+test("a Buffer of Node's, part of a larger one, gives the same network", () => {
+  const net = new Network({ input: { features: 3 }, layers: [lstm(5), dense(2)] });
+  const bytes = exportOnnx(net);
+  const pooled = Buffer.concat([Buffer.alloc(24), bytes, Buffer.alloc(8)]).subarray(24, 24 + bytes.length);
+  expect(importOnnx(pooled).parameterVector).toEqual(net.parameterVector);
+});

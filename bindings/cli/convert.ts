@@ -40,6 +40,9 @@ function run(from: string, to: string, options: Options): void {
   if (isSameFile(from, to)) throw new UsageError(`${to} is the file to read: give another to write`);
   expectWritable(to);
   const { dtype } = options;
+  if (to.endsWith(".onnx") && dtype !== undefined && dtype !== "f32") {
+    throw new UsageError("an ONNX file keeps its weights as f32: leave --dtype out");
+  }
   const { name, size, file } = about(from, () => readModelFile(from, readOptions(options)));
   const described = about(from, () => readHeader(checked(file)).metadata.unrolled !== undefined);
   if (!described && dtype !== undefined) {

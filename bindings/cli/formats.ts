@@ -32,6 +32,11 @@ interface Format {
 /** The first that fits is taken. */
 const formats: readonly Format[] = [
   {
+    name: "safetensors",
+    fits: (bytes) => bytes[8] === 0x7b && bytes[7] === 0, // the length of a header, then the header
+    read: readSafetensors,
+  },
+  {
     name: "Keras",
     fits: (bytes) => startsWith(bytes, "PK") && holds(bytes, "model.weights.h5"),
     read: (bytes, _path, { mask }) => importKeras(bytes, mask ? { mask } : {}).save(),
@@ -70,17 +75,18 @@ const formats: readonly Format[] = [
   {
     name: "safetensors",
     fits: () => true,
-    read: (bytes, _path, { config }) => (config ? Network.load(bytes, config).save() : bytes),
+    read: readSafetensors,
   },
 ];
+
+function readSafetensors(bytes: Uint8Array, _path: string, { config }: ReadOptions): Uint8Array {
+  return config ? Network.load(bytes, config).save() : bytes;
+}
 
 /** Writers by the end of the file's name. */
 const writers: Readonly<Record<string, (net: Network, options: SaveOptions) => Uint8Array>> = {
   ".safetensors": (net, options) => net.save(options),
-  ".onnx": (net, { dtype = "f32" }) => {
-    if (dtype !== "f32") throw new UsageError("an ONNX file keeps its weights as f32: leave --dtype out");
-    return exportOnnx(net);
-  },
+  ".onnx": (net) => exportOnnx(net),
 };
 
 /** A model file as safetensors, and the name of its format. */

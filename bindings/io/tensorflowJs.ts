@@ -116,7 +116,7 @@ function shardOf(shards: Shards, path: unknown, index: number): Uint8Array {
 }
 
 function join(files: readonly Uint8Array[]): Uint8Array {
-  if (files.length === 1) return files[0]!;
+  if (files.length === 1) return asBytes(files[0]);
   const all = new Uint8Array(files.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const file of files) {

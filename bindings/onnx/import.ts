@@ -42,7 +42,9 @@ export function readOnnx(bytes: Uint8Array | ArrayBuffer, options: OnnxOptions =
   expectOptions("readOnnx", options, ["inputs", "outputs", "constants"]);
   const isBytes = bytes instanceof Uint8Array || bytes instanceof ArrayBuffer;
   expectType(isBytes, "bytes", "a Uint8Array or an ArrayBuffer", bytes);
-  const file = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  // Not a Buffer of Node's, whose slice() is a view.
+  const file =
+    bytes instanceof Uint8Array ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : new Uint8Array(bytes);
   return read(file, options);
 }
 
@@ -82,7 +84,7 @@ function read(file: Uint8Array, options: OnnxOptions): OnnxModel {
   );
   const network = build(chain);
   const producer = [model.producer, model.producerVersion].filter((text) => text !== "").join(" ");
-  network.metadata.origin = JSON.stringify({ format: "ONNX", opset, producer });
+  network.metadata.origin = JSON.stringify({ format: "onnx", opset, producer });
   return new OnnxModel({
     ...{ network, opset, producer },
     ...{ chain, outlets, states: stateInlets(chain) },
