@@ -29,18 +29,15 @@ export interface ElmanLayer extends ElmanOptions {
 export function elman(units: number, options: ElmanOptions = {}): ElmanLayer {
   const checked = checkRecurrent("elman", units, options, ["activation"]);
   const { activation = "tanh" } = options;
+  const saysAll = whole && checked.activations !== undefined;
+  if (saysAll && options.activation !== undefined) {
+    throw new RangeError('"activation" and "activations" say the same: leave out one of them');
+  }
   return withoutUndefined({
     type: "elman",
     ...checked,
-    activation: expectOneOf("activation", activation, activations),
-    ...(whole && checked.activations && { activation: noActivation(options) }),
+    activation: saysAll ? undefined : expectOneOf("activation", activation, activations),
   });
-}
-
-/** "activations" says all. */
-function noActivation({ activation }: ElmanOptions): undefined {
-  if (activation === undefined) return undefined;
-  throw new RangeError('"activation" and "activations" say the same: leave out one of them');
 }
 
 class ElmanCell extends Cell {
