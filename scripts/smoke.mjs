@@ -97,7 +97,7 @@ function checkSourceMaps(installed) {
     } else {
       assert(named.length > 0 && named.length === map.sourcesContent?.length, `${file} lacks texts of its sources`);
       for (const [k, source] of named.entries()) {
-        assert.match(source, /^((bindings|build)\/[\w./-]+\.ts|node_modules\/fflate\/[\w./-]+\.js)$/, file);
+        assert.match(source, /^((bindings|build)\/[\w./-]+\.ts|node_modules\/(fflate|pbf)\/[\w./-]+\.js)$/, file);
         assert(typeof map.sourcesContent[k] === "string", `${file} lacks the text of ${source}`);
       }
     }

@@ -25,10 +25,11 @@ describe("steady state", () => {
     expect(heap).toBeLessThan(65536);
   });
 
-  test("a step of a stream allocates nothing: less than 8 KB in 10,000 steps", async () => {
+  // The smallest object at each step would be 160 KB; below that is the compiler's, which works late on a busy machine.
+  test("a step of a stream allocates nothing: less than 64 KB in 10,000 steps", async () => {
     const bytes = await measure<Record<string, number>>("stream");
     expect(Object.keys(bytes)).toEqual(["a token", "three tokens", "a vector", "three vectors"]);
-    for (const used of Object.values(bytes)) expect(used).toBeLessThan(8192);
+    for (const used of Object.values(bytes)) expect(used).toBeLessThan(65536);
   });
 });
 
