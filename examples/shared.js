@@ -1,11 +1,19 @@
 // What all examples share: the quick mode, a line of progress, and the table of what was reached beside a baseline.
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import cliProgress from "cli-progress";
 
 /** @import { EpochReport, StepReport } from "unrolled" */
 
 /** Quick mode: less data and fewer epochs, a matter of seconds. The tests run it. */
 export const quick = process.env.UNROLLED_QUICK !== undefined;
+
+/**
+ * The text of a file of a package of data.
+ * @param {string} path the package's name and the path inside it
+ */
+export function readData(path) {
+  return readFileSync(new URL(`node_modules/${path}`, import.meta.url), "utf8");
+}
 
 /**
  * What `fit` calls: a bar in a terminal, and a line after each epoch.
