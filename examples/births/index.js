@@ -1,4 +1,4 @@
-// Births: how many in the USA on each of the next 14 days, with an 80 % interval by quantile loss, beside the same weekday of last week.
+// Births: how many in the USA on each of the next 14 days, with an 80 % interval by quantile loss.
 import {
   adam,
   dense,

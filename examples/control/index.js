@@ -1,4 +1,4 @@
-// Control: an Elman network balances a pole on a cart whose speeds it cannot see, learnt backwards through the physics; beside a linear controller.
+// Control: an Elman network balances a pole on a cart without seeing how fast they move, learnt backwards through the physics.
 import { adam, dense, elman, Network, Random, tensor } from "unrolled";
 import { heading, quick, report, table } from "../shared.js";
 
@@ -32,11 +32,11 @@ const randomStarts = (random, count) =>
 
 /** What a controller sees: of each cart some numbers of its state, each about 1 in size. @param {State[]} states @param {number[]} seen @returns {Tensor} */
 function look(states, seen) {
-  const numbers = states.flatMap((state) => seen.map((k) => Math.max(-3, Math.min(3, state[k] / sizes[k]))));
+  const numbers = states.flatMap((state) => seen.map((k) => state[k] / sizes[k]));
   return tensor(Float32Array.from(numbers), [states.length, 1, seen.length]);
 }
 
-// ---- learning: the gradient of the cost goes back through the carts and through the network, step by step
+// ---- learning: the gradient of the cost goes back through the carts and through the network, step by step, as in one long network
 
 /** How much a state costs, and the gradient of that. */
 const weights = [0.3, 0, 1, 0.02];

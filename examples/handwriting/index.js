@@ -1,4 +1,4 @@
-// Handwriting: a bidirectional GRU follows the pen through a Chinese character and tells its radical, beside the nearest neighbour.
+// Handwriting: a bidirectional GRU follows the pen through a Chinese character and tells its radical.
 import {
   adam,
   argmax,
@@ -81,19 +81,15 @@ console.log(
       const missed = split.test.some.filter((one, i) => one.label === label && found[i] !== label);
       return [
         ...[radical, meaning, precision[label].toFixed(2), recall[label].toFixed(2)],
-        missed
-          .map(({ character }) => character)
-          .slice(0, 8)
-          .join(""),
+        Array.from(missed.slice(0, 8), ({ character }) => character).join(""),
       ];
     }),
   ]),
 );
 
 heading("while the pen moves: the radical told from the first strokes");
-for (const shown of split.test.some
-  .filter(({ drawing, label }, i) => found[i] === label && drawing.length > 60)
-  .slice(0, 4)) {
+const long = split.test.some.filter(({ drawing, label }, i) => found[i] === label && drawing.length > 60);
+for (const shown of [long[0], long[90], long[200], long[250]].filter(Boolean)) {
   const ends = shown.drawing.flatMap(([, , state], i) => (state === pen.down ? [] : [i + 1]));
   const told = argmax(net.predict(ends.map((end) => shown.drawing.slice(0, end).map(read)))).data;
   console.log(`${shown.character}: ${Array.from(told, (label) => radicals[label][0]).join(" ")}`);

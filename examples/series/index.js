@@ -1,4 +1,4 @@
-// Classic series: airline passengers and sunspots, each month from those before, beside the same month of last year and persistence.
+// Classic series: airline passengers and sunspots, each month from those before it.
 import { readFileSync } from "node:fs";
 import {
   adam,

@@ -1,4 +1,4 @@
-// Weather: the next seven days' highest temperature in Seattle with an 80 % interval, by quantile loss, beside what the season tells.
+// Weather: the next seven days' highest temperature in Seattle with an 80 % interval, by quantile loss.
 import {
   adamw,
   columnStack,
