@@ -64,8 +64,8 @@ await net.fit(train, {
 // ---- forecasts in °C, [windows, days, quantiles], and the same from the season: quantiles of the days around this one in other years
 
 const count = test.inputs.shape[0];
-const forecast = scaler.inverse(tensor(net.predict(test.inputs).data, [count * horizon * 3, 1]), { columns: [0] }).data;
-const truth = scaler.inverse(tensor(test.targets.data, [count * horizon, 1]), { columns: [0] }).data;
+const forecast = scaler.inverse(net.predict(test.inputs), { columns: [0] }).data;
+const truth = scaler.inverse(test.targets, { columns: [0] }).data;
 
 /** The same days of the three years before, 7 to each side: their quantiles. @param {number} day */
 function climate(day) {
