@@ -171,7 +171,7 @@ console.log(
 heading("one of them");
 let state = starts[0];
 const stream = recurrent.stream();
-for (let t = 0; t <= 500; t++) {
+for (let t = 0; t <= 500 && stands(state); t++) {
   if (t % 50 === 0) {
     const lean = state[2] < -0.02 ? "\\" : state[2] > 0.02 ? "/" : "|";
     const drawn = " ".repeat(Math.round((state[0] / sizes[0] + 1) * 30)) + lean;
