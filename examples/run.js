@@ -15,7 +15,8 @@ import { heading, table } from "./shared.js";
 
 const folder = import.meta.dirname;
 const root = join(folder, "..");
-const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+const shell = process.platform === "win32"; // there, npm is no program but a script
+const npm = shell ? "npm.cmd" : "npm";
 const names = readdirSync(folder).filter((name) => name !== "node_modules" && existsSync(fileOf(name)));
 const { devDependencies: packages } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 
@@ -58,7 +59,7 @@ function list() {
 
 function runAll() {
   install();
-  execFileSync(npm, ["run", "build", "--silent"], { cwd: root, stdio: "inherit", shell: process.platform === "win32" });
+  build();
   const outcomes = new Map(chosen.map((name) => [name, run(name)]));
   const failed = chosen.filter((name) => !outcomes.get(name)?.passed);
   if (chosen.length > 1) {
@@ -69,11 +70,22 @@ function runAll() {
   if (failed.length > 0) fail(`\nFailed: ${failed.join(", ")}`);
 }
 
+/** Builds the library; what that says is of interest only if it fails. */
+function build() {
+  console.log("Building the library …");
+  const { status, stdout, stderr } = spawnSync(npm, ["run", "build", "--silent"], {
+    cwd: root,
+    encoding: "utf8",
+    shell,
+  });
+  if (status !== 0) throw new Error(`the build has failed\n${stdout}${stderr}`);
+}
+
 /** Installs the data that the chosen examples import, on first use. */
 function install() {
   const sources = chosen.map((name) => readFileSync(fileOf(name), "utf8"));
   const missing = Object.keys(packages).filter((name) => {
-    const isUsed = sources.some((source) => source.includes(`"${name}`));
+    const isUsed = sources.some((source) => new RegExp(`["\`]${name}["/]`).test(source));
     const manifest = join(folder, "node_modules", name, "package.json");
     const installed = existsSync(manifest) ? JSON.parse(readFileSync(manifest, "utf8")).version : undefined;
     return isUsed && installed !== packages[name];
@@ -81,7 +93,7 @@ function install() {
   if (missing.length === 0) return;
   console.log(`Installing the data of the examples once, into examples/node_modules: ${missing.join(", ")} …\n`);
   const command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-  execFileSync(npm, command, { cwd: folder, stdio: "inherit", shell: process.platform === "win32" });
+  execFileSync(npm, command, { cwd: folder, stdio: "inherit", shell });
 }
 
 /** @param {string} name */
@@ -144,6 +156,6 @@ function write(outcomes) {
   const machines = [...new Set(sorted.map(([, outcome]) => outcome.machine))].join("; ");
   writeFileSync(readme, `${before}\n${lines.join("\n")}\n\nOn ${machines}.\n\n${after}`);
   execFileSync(join(root, "node_modules/.bin/prettier"), ["--write", file, readme], {
-    shell: process.platform === "win32",
+    shell,
   });
 }

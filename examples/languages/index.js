@@ -64,16 +64,16 @@ const net = new Network({
   input: { tokens: tokenizer.size },
   layers: [
     embedding(32, { dropout: 0.1 }),
-    gru(quick ? 64 : 128, { bidirectional: true }),
+    gru(quick ? 64 : 96, { bidirectional: true }),
     last(), // of both directions
-    dropout(0.4),
+    dropout(0.3),
     dense(languages.length),
   ],
   seed: 1,
 });
 console.log(net.summary());
 
-const epochs = quick ? 4 : 8;
+const epochs = quick ? 4 : 6;
 const test = examples(heldOut);
 await net.fit(examples(training), {
   loss: crossEntropy(),
@@ -81,7 +81,6 @@ await net.fit(examples(training), {
   epochs,
   clipNorm: 1,
   schedule: cosineAnnealing({ epochs }),
-  averaging: { decay: 0.98 },
   validation: test,
   ...progress(epochs),
 });

@@ -1,4 +1,4 @@
-// Music: an LSTM learns seven piano rags by Scott Joplin from their MIDI files and writes one of its own, music.mid.
+// Music: an LSTM learns six piano rags by Scott Joplin from their MIDI files and writes one of its own, music.mid.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import tonejs from "@tonejs/midi";
 import { adam, crossEntropy, dense, dropout, embedding, generate, languageModelData, lstm, Network } from "unrolled";
