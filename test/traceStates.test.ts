@@ -72,10 +72,10 @@ interface Case {
 /** Each cell at each size, then each variant; in turn stacked, in both directions, and with unequal lengths. */
 const cells = Object.keys(layerOf) as VariantCell[];
 const cases = [
-  ...cells.flatMap((cell) => [1, 3, 5, 17].map((H) => ({ cell, H, own: {} as Own }))),
+  ...cells.flatMap((cell) => [1, 3, 5, 17].map((H) => ({ cell, H, own: {} }))),
   ...variants.map((own) => ({ cell: "lstm" as const, H: 5, own })),
-  ...cells.map((cell) => ({ cell, H: 3, own: { zoneout: 0.3 } as Own })),
-].map((one, k): [string, Case, number] => {
+  ...cells.map((cell) => ({ cell, H: 3, own: { zoneout: 0.3 } })),
+].map((one: Pick<Case, "cell" | "H" | "own">, k): [string, Case, number] => {
   const layers = one.own.dropout ? 2 : 1 + (k % 2);
   const full = { ...one, layers, bidirectional: k % 3 === 1, lengths: k % 4 < 2 ? undefined : [2, 5, 1] };
   return [JSON.stringify(full), full, k];

@@ -8,7 +8,8 @@ export interface Line {
   color: string;
   width?: number;
   dash?: number[];
-  points?: boolean;
+  /** Dots instead of a curve. */
+  points?: "small" | "filled" | "ring";
   values: (number | null)[];
 }
 
@@ -27,6 +28,11 @@ export interface ChartOptions {
 const HEIGHT = 240;
 const FONT = "12px system-ui, sans-serif";
 const short = (value: number) => String(Number(value.toPrecision(3)));
+
+function dots({ points, color: name }: Line): uPlot.Series.Points {
+  const size = points === "small" ? 5 : 10;
+  return { show: true, size, width: points === "ring" ? 2 : 0, fill: points === "ring" ? "transparent" : color(name) };
+}
 
 export class Chart {
   readonly #host: HTMLElement;
@@ -72,7 +78,7 @@ export class Chart {
     return {
       width: this.#host.clientWidth || 300,
       height: HEIGHT,
-      padding: [8, 12, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { points: { size: 7 }, drag: { x: false, y: false } },
       scales: { x: { time: false }, y: yRange ? { range: (_, low, high) => yRange(low, high) } : {} },
@@ -89,15 +95,10 @@ export class Chart {
         ...lines.map((line): uPlot.Series => ({
           label: line.label,
           stroke: color(line.color),
-          width: line.points ? 0 : (line.width ?? 2),
+          width: line.width ?? 2,
           ...(line.dash && { dash: line.dash }),
-          spanGaps: !line.points,
-          points: {
-            show: line.points ?? false,
-            size: line.width ? line.width * 3 : 7,
-            fill: line.color === "ink" ? color("card") : color(line.color),
-          },
-          ...(line.points && { paths: () => null }),
+          spanGaps: true,
+          ...(line.points ? { points: dots(line), paths: () => null } : { points: { show: false } }),
         })),
       ],
       hooks: {

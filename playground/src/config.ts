@@ -49,14 +49,14 @@ const common: Config = {
 };
 
 const ownDefaults: Record<TaskName, Partial<Config>> = {
-  remember: { forgetBias: 4, learningRate: 0.005 },
+  remember: { forgetBias: 4, steps: 1200 },
   xor: { units: 16, length: 60, learningRate: 0.01 },
   adding: { length: 60, forgetBias: 3, learningRate: 0.005, steps: 4000 },
   sines: { length: 64, units: 24 },
-  sunspots: { length: 44, units: 16, batch: 16 },
-  text: { units: 96, truncate: 48, batch: 16, learningRate: 0.005 },
+  sunspots: { length: 44, units: 12, batch: 16, learningRate: 0.002, steps: 1500 },
+  text: { against: "none", units: 96, truncate: 48, batch: 16, learningRate: 0.01 },
   ownSeries: { length: 44, units: 16, batch: 16 },
-  ownText: { units: 96, truncate: 48, batch: 16, learningRate: 0.005 },
+  ownText: { against: "none", units: 96, truncate: 48, batch: 16, learningRate: 0.01 },
 };
 
 export const defaultsOf = (task: TaskName): Config => ({ ...common, ...ownDefaults[task], task });

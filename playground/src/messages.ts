@@ -34,7 +34,7 @@ export interface LayerView {
   sheets: Record<string, Sheet>;
 }
 
-export interface FlowView {
+interface FlowView {
   name: string;
   /** Of the cell where there is one, else of the hidden state. */
   norms: number[];

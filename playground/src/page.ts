@@ -349,15 +349,13 @@ function drawAnswer(): void {
   if (!built || built.question.kind === "text") return;
   const { runs, question } = built;
   const { x, truth, points: dots, xLabel, yLabel, forecastFrom } = question;
-  const lines: Line[] = [
-    { label: "truth", color: "ink", width: dots ? 3 : 1.5, points: dots, values: truth },
-    ...runs.map(({ name }, k): Line => ({
-      label: name,
-      ...look(k),
-      points: dots,
-      values: views[k]?.predicted ?? x.map(() => null),
-    })),
-  ];
+  const answers = runs.map(({ name }, k): Line => ({
+    ...{ label: name, values: views[k]?.predicted ?? x.map(() => null) },
+    ...(dots ? { color: sides[k]!, points: k === 0 ? "filled" : "ring" } : look(k)),
+  }));
+  const lines: Line[] = dots
+    ? [...answers, { label: "truth", color: "ink", points: "small", values: truth }] // seen on top of an answer that is right
+    : [{ label: "truth", color: "ink", width: 1.5, values: truth }, ...answers];
   const words = runs.map(({ name }, k) => `${name}: ${views[k]?.score || "no answer yet"}`).join(", ");
   const range = yLabel.startsWith("prob") ? { yRange: () => [-0.08, 1.08] as [number, number] } : {};
   charts.answer.draw(x, lines, { label: question.title, xLabel, yLabel, mark: forecastFrom, ...range }, words);

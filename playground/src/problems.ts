@@ -18,7 +18,7 @@ import {
 import type { Config } from "./config.ts";
 import type { Own, Question } from "./messages.ts";
 
-export interface Answer {
+interface Answer {
   predicted: (number | null)[];
   score: string;
 }
