@@ -53,6 +53,7 @@ let config: Config = fromHash(location.hash);
 let own: Own | undefined;
 let built: Built | undefined;
 let running = false;
+let loaded = false;
 let step = 0;
 let points: Point[] = [];
 let views: RunView[] = [];
@@ -204,7 +205,15 @@ function showState(finished: boolean): void {
   if (failed) say(status, "Stopped: no network can go on.");
   else if (running) say(status, "Training.");
   else if (finished) say(status, `Done after ${step.toLocaleString("en")} steps.`);
-  else say(status, step === 0 ? "Ready." : `Paused after ${step.toLocaleString("en")} steps.`);
+  else
+    say(
+      status,
+      step === 0
+        ? loaded
+          ? "Ready: the model is loaded."
+          : "Ready."
+        : `Paused after ${step.toLocaleString("en")} steps.`,
+    );
 }
 
 function showStep(now: number): void {
@@ -509,7 +518,7 @@ worker.addEventListener("message", ({ data: news }: MessageEvent<News>) => {
       showConfig();
       showBuilt(news.built);
       showStep(0);
-      if (news.loaded) say(status, "The model is loaded.");
+      loaded = news.loaded;
       return;
     case "points":
       points.push(...news.points);

@@ -237,7 +237,7 @@ function write(net: Network): string {
     }
   });
   const start = known.join("") || tokenizer.decode([0]);
-  return start + generateText(net, tokenizer, { prompt: start, length: 240, temperature, seed: step });
+  return start + generateText(net, tokenizer, { prompt: start, length: 360, temperature, seed: step });
 }
 
 function viewOf(run: Run): RunView {
