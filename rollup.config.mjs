@@ -7,6 +7,7 @@ import esbuild from "rollup-plugin-esbuild";
 const root = import.meta.dirname;
 const library = join(root, "bindings/index.ts");
 const runOnly = join(root, "bindings/run.ts");
+const onnx = join(root, "bindings/onnx.ts");
 const formats = join(root, "bindings/formats.ts");
 const errors = join(root, "bindings/errors.ts");
 const coreModule = join(root, "bindings/core/module.ts");
@@ -59,19 +60,20 @@ const executable = {
 };
 
 /**
- * The command reaches the library through its public entry; anything past it would be in the package twice.
- * @type {Plugin}
+ * What stands beside the library reaches it through its public entry; anything past it would be in the package twice.
+ * @param {RegExp} own sources that are its own, or small and without a state
+ * @returns {Plugin}
  */
-const publicOnly = {
+const publicOnly = (own) => ({
   name: "public-only",
   load(id) {
     const path = relative(root, id);
-    if (path.startsWith("bindings/") && !path.startsWith("bindings/cli/")) {
-      this.warn(`${path} is bundled a second time: let the command import it from bindings/index.ts`);
+    if (path.startsWith("bindings/") && !own.test(path)) {
+      this.warn(`${path} is bundled a second time: import it from bindings/index.ts`);
     }
     return null;
   },
-};
+});
 
 /**
  * Writes the licences of the packages bundled into a file next to it.
@@ -235,22 +237,32 @@ function entry(input, name, core, suffix) {
   ];
 }
 
+/**
+ * An entry beside the library. Networks and errors are those of the main entry, of which each host takes its own form.
+ * @param {string} input
+ * @param {string} name
+ * @param {Plugin[]} more
+ * @returns {import("rollup").RollupOptions}
+ */
+const besideLibrary = (input, name, ...more) => ({
+  input,
+  output: { file: `dist/${name}.js`, format: "es", sourcemap: true },
+  plugins: [
+    ...[library, errors].map((file) => redirect(file, { id: "unrolled", external: true })),
+    ...more,
+    nodeResolve(),
+    typescript(),
+    licenses(`${name}.licenses.txt`),
+  ],
+  watch,
+});
+
 /** @type {import("rollup").RollupOptions[]} */
 export default [
   ...entry(library, "index", "core", ""),
   ...entry(runOnly, "run", "run", "run."),
-  {
-    input: formats,
-    output: { file: "dist/formats.js", format: "es", sourcemap: true },
-    // Networks and errors are those of the main entry, of which each host takes its own form.
-    plugins: [
-      ...[library, errors].map((file) => redirect(file, { id: "unrolled", external: true })),
-      nodeResolve(),
-      typescript(),
-      licenses("formats.licenses.txt"),
-    ],
-    watch,
-  },
+  besideLibrary(formats, "formats"),
+  besideLibrary(onnx, "onnx", publicOnly(/^bindings\/(onnx\b|io\/gates|validate|whole)/)),
   {
     input: join(root, "bindings/cli/index.ts"),
     output: { file: "dist/cli.js", format: "es", banner: "#!/usr/bin/env node" },
@@ -258,7 +270,7 @@ export default [
     plugins: [
       redirect(library, { id: "./index.js", external: true }),
       redirect(formats, { id: "./formats.js", external: true }),
-      publicOnly,
+      publicOnly(/^bindings\/cli\//),
       executable,
       nodeResolve({ preferBuiltins: true, exportConditions: ["node"] }),
       commonjs(),

@@ -1,18 +1,34 @@
 import { defineConfig } from "vitest/config";
 import { ProofReporter } from "./test/slow/reporter.ts";
 
-// `vitest run` takes the fast tests, `vitest run --mode slow` those in test/slow, and `--mode proofs` writes the page of their
-// figures as well.
+const all = "test/**/*.test.ts";
+const slow = "test/slow/**/*.test.ts";
+const onnxruntime = "test/onnxruntime/**/*.test.ts";
+/** Mutated files by the hundred thousand: half an hour. */
+const fuzz = ["test/slow/fuzz.test.ts", "test/slow/onnx.test.ts"];
+
+// `vitest run` takes the fast tests, `--mode slow` those in test/slow, `--mode proofs` of these the ones that learn, and writes the
+// page of their figures, and `--mode onnxruntime` those that need what test/onnxruntime/package.json installs.
+const modes: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
+  test: { include: [all], exclude: [slow, onnxruntime] },
+  slow: { include: [slow], exclude: [] },
+  proofs: { include: [slow], exclude: fuzz },
+  onnxruntime: { include: [onnxruntime], exclude: [] },
+};
+
 export default defineConfig(({ mode }) => {
-  const slow = mode === "slow" || mode === "proofs";
+  const { include, exclude } = modes[mode]!;
+  const takesLong = mode === "slow" || mode === "proofs";
   return {
     test: {
-      include: slow ? ["test/slow/**/*.test.ts"] : ["test/**/*.test.ts"],
-      exclude: ["**/node_modules/**", ...(slow ? [] : ["test/slow/**"])],
-      reporters: slow ? ["default", new ProofReporter(mode === "proofs" ? "docs/proofs.md" : undefined)] : ["default"],
+      include,
+      exclude: ["**/node_modules/**", ...exclude],
+      reporters: takesLong
+        ? ["default", new ProofReporter(mode === "proofs" ? "docs/proofs.md" : undefined)]
+        : ["default"],
       pool: "forks",
-      testTimeout: slow ? 600_000 : 30_000,
-      hookTimeout: slow ? 600_000 : 60_000,
+      testTimeout: takesLong ? 3_600_000 : 30_000,
+      hookTimeout: takesLong ? 600_000 : 60_000,
     },
   };
 });

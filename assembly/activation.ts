@@ -4,8 +4,8 @@ import * as math from "./math";
 import { bytes, muladd, padded, sum } from "./simd";
 
 const LINEAR = 0;
-const SIGMOID = 1;
-const TANH = 2;
+export const SIGMOID = 1;
+export const TANH = 2;
 const RELU = 3;
 const SOFTMAX = 4;
 const LOG_SOFTMAX = 5;
@@ -132,8 +132,9 @@ function mishGate(x: v128): v128 {
   return f32x4.mul(splat(GELU_FACTOR), muladd(x, splat(GELU_CUBIC), f32x4.mul(x, f32x4.mul(x, x))));
 }
 
+/** φ(x) of the kinds beyond SOFTMAX, and of RELU. */
 // prettier-ignore
-function value(x: v128, kind: i32, alpha: f32): v128 {
+export function value(x: v128, kind: i32, alpha: f32): v128 {
   switch (kind) {
     case RELU: return f32x4.pmax(x, splat(0));
     case LEAKY_RELU: return wherePositive(x, x, f32x4.mul(splat(alpha), x));
@@ -161,8 +162,9 @@ function value(x: v128, kind: i32, alpha: f32): v128 {
   return v128.and(splat(1), v128.and(f32x4.gt(x, splat(low)), f32x4.lt(x, splat(high))));
 }
 
+/** φ'(x), y = φ(x), of all but softmax. */
 // prettier-ignore
-function slope(x: v128, y: v128, kind: i32, alpha: f32): v128 {
+export function slope(x: v128, y: v128, kind: i32, alpha: f32): v128 {
   const one = splat(1);
   switch (kind) {
     case SIGMOID: return f32x4.mul(y, f32x4.sub(one, y));

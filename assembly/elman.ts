@@ -6,7 +6,9 @@
 //          (1) dx += da·wIh   dhPrev = da·wHh   dwIh += daᵀ·x   dwHh += daᵀ·hPrev   db += Σ da
 //
 // Forward keeps y = h and hPrev of every row; backward overwrites y with da. The `Regularized` pair has recurrent dropout and
-// zoneout (regularize.ts) around each step; it is the same loop, whose branches are by step and cost nothing.
+// zoneout (regularize.ts) around each step, or any φ (gateActivation.ts); it is the same loop, whose branches are by step and cost
+// nothing.
+import { activateGates } from "./gateActivation";
 import { columnSumGates } from "./gates";
 import { sigmoidArray, tanhArray } from "./math";
 import { matmul, weightGradient } from "./matmul";
@@ -18,6 +20,8 @@ import { add, multiply, sumArrays, zero } from "./vector";
 /** The activations of a recurrent unit, by the numbers that the bindings pass. */
 const TANH = 0;
 const RELU = 1;
+const SIGMOID = 2;
+const DONE = 3; // φ has been applied
 
 /**
  * y rows (N, padded(H)) · h (B, padded(H)): in the initial, out the final state · hPrev (N, padded(H)), one row if not
@@ -28,24 +32,24 @@ export function elmanForward(
   x: usize, wIh: usize, wHh: usize, bias: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool, keep: bool,
 ): void {
-  forward(y, y, h, hPrev, 0, x, wIh, wHh, bias, 0, 0, batchSizes, T, I, H, activation, reverse, keep);
+  forward(y, y, h, hPrev, 0, 0, x, wIh, wHh, bias, 0, 0, 0, batchSizes, T, I, H, activation, reverse, keep);
 }
 
 /**
  * As elmanForward with `keep`, and with hIn, mask (B, padded(H)), z (N, padded(H)) of regularize.ts, 0 for none · a (N, padded(H)):
- * φ(a), which zoneout makes another than y
+ * φ(a), which zoneout makes another than y · form: φ, 0 for that of `activation` · slopes (N, padded(H)): φ' of a form, 0 if not wanted
  */
 export function elmanRegularizedForward(
-  y: usize, a: usize, h: usize, hPrev: usize, hIn: usize,
-  x: usize, wIh: usize, wHh: usize, bias: usize, mask: usize, z: usize, batchSizes: usize,
+  y: usize, a: usize, h: usize, hPrev: usize, hIn: usize, slopes: usize,
+  x: usize, wIh: usize, wHh: usize, bias: usize, mask: usize, z: usize, form: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool,
 ): void {
-  forward(y, a, h, hPrev, hIn, x, wIh, wHh, bias, mask, z, batchSizes, T, I, H, activation, reverse, true);
+  forward(y, a, h, hPrev, hIn, slopes, x, wIh, wHh, bias, mask, z, form, batchSizes, T, I, H, activation, reverse, true);
 }
 
 function forward(
-  y: usize, out: usize, h: usize, hPrev: usize, hIn: usize,
-  x: usize, wIh: usize, wHh: usize, bias: usize, mask: usize, z: usize, batchSizes: usize,
+  y: usize, out: usize, h: usize, hPrev: usize, hIn: usize, slopes: usize,
+  x: usize, wIh: usize, wHh: usize, bias: usize, mask: usize, z: usize, form: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool, keep: bool,
 ): void {
   const P = padded(H);
@@ -59,8 +63,10 @@ function forward(
     const a = out + bytes(row * P);
     if (mask) maskState(hIn, h, mask, B * P);
     matmul(a, P, a, P, mask ? hIn : h, P, wHh, B, P, H);
+    if (form) activateGates(a, slopes ? slopes + bytes(row * P) : 0, B * P, form);
+    const phi = form ? DONE : activation;
     for (let b = 0; b < B; b++) {
-      elmanCell(a + bytes(b * P), h + bytes(b * P), hPrev + bytes((row + b) * kept), P, activation);
+      elmanCell(a + bytes(b * P), h + bytes(b * P), hPrev + bytes((row + b) * kept), P, phi);
     }
     if (z) {
       zoneout(h, hPrev + bytes(row * P), z + bytes(row * P), B * P);
@@ -74,7 +80,7 @@ function forward(
 // @ts-ignore: decorator
 @inline function elmanCell(a: usize, h: usize, hPrev: usize, P: i32, activation: i32): void {
   if (activation == TANH) tanhArray(a, a, P);
-  else if (activation != RELU) sigmoidArray(a, a, P);
+  else if (activation == SIGMOID) sigmoidArray(a, a, P);
   for (const end = a + bytes(P); a < end; a += 16, h += 16, hPrev += 16) {
     let out = v128.load(a);
     if (activation == RELU) {
@@ -98,27 +104,27 @@ export function elmanBackward(
   T: i32, I: i32, H: i32, activation: i32, reverse: bool,
 ): void {
   backward(
-    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, 0, y, hPrev, dy, x, wIhRows, wHhRows, 0, 0, scratch, batchSizes,
+    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, 0, y, hPrev, 0, dy, x, wIhRows, wHhRows, 0, 0, scratch, batchSizes,
     T, I, H, activation, reverse,
   );
 }
 
-/** As elmanBackward, from a instead of y · carry (B, padded(H)): zoneout, which overwrites dy too */
+/** As elmanBackward, from a instead of y · carry (B, padded(H)): zoneout, which overwrites dy too · slopes: of a form, else 0 */
 export function elmanRegularizedBackward(
   dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize, carry: usize,
-  a: usize, hPrev: usize, dy: usize,
+  a: usize, hPrev: usize, slopes: usize, dy: usize,
   x: usize, wIhRows: usize, wHhRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool,
 ): void {
   backward(
-    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, carry, a, hPrev, dy, x, wIhRows, wHhRows, mask, z, scratch, batchSizes,
+    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, carry, a, hPrev, slopes, dy, x, wIhRows, wHhRows, mask, z, scratch, batchSizes,
     T, I, H, activation, reverse,
   );
 }
 
 function backward(
   dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize, carry: usize,
-  y: usize, hPrev: usize, dy: usize,
+  y: usize, hPrev: usize, slopes: usize, dy: usize,
   x: usize, wIhRows: usize, wHhRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, activation: i32, reverse: bool,
 ): void {
@@ -135,7 +141,12 @@ function backward(
       zero(dy + bytes(row * P), B * P);
       zoneoutBackward(dh, carry, z + bytes(row * P), B * P);
     }
-    elmanCellBackward(da, dh, dy + bytes(row * P), B * P, activation);
+    if (slopes) {
+      add(dh, dy + bytes(row * P), B * P);
+      maskState(da, dh, slopes + bytes(row * P), B * P);
+    } else {
+      elmanCellBackward(da, dh, dy + bytes(row * P), B * P, activation);
+    }
     matmul(dh, P, 0, 0, da, P, wHhRows, B, P, P);
     if (mask || z) regularizedStep(dh, mask, z ? carry : 0, B * P);
     if (mask) multiply(hPrev + bytes(row * P), mask, B * P);

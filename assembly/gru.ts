@@ -12,8 +12,9 @@
 //              dx += da·wIh   dhPrev += [dar daz]·wHrz   dwIh += daᵀ·x   dwHrz += [dar daz]ᵀ·hPrev   dbIh += Σ da
 //
 // Forward keeps gates [r z n], q and hPrev of every row. Backward overwrites the gates with da and, with reset after, q
-// with dq. The `Regularized` pair has recurrent dropout and zoneout (regularize.ts) around each step; it is the same loop,
-// whose branches are by step and cost nothing. The mask acts on hPrev in the products and in q, and not in (3).
+// with dq. The `Regularized` pair has recurrent dropout and zoneout (regularize.ts) around each step, or any activations in
+// place of σ and tanh (gateActivation.ts); it is the same loop, whose branches are by step and cost nothing. The mask acts on hPrev in the products and in q, and not in (3).
+import { activateGates } from "./gateActivation";
 import { columnSumGates } from "./gates";
 import { sigmoidArray, tanhArray } from "./math";
 import { matmul, weightGradient } from "./matmul";
@@ -33,21 +34,29 @@ export function gruForward(
   x: usize, wIh: usize, wHrz: usize, wHn: usize, bias: usize, biasHn: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool, keep: bool,
 ): void {
-  forward(y, h, gates, q, hPrev, 0, x, wIh, wHrz, wHn, bias, biasHn, 0, 0, batchSizes, T, I, H, resetAfter, reverse, keep);
+  forward(
+    y, h, gates, q, hPrev, 0, 0, x, wIh, wHrz, wHn, bias, biasHn, 0, 0, 0, batchSizes, T, I, H, resetAfter, reverse, keep,
+  );
 }
 
-/** As gruForward with `keep`, and with hIn, mask (B, padded(H)), z (N, padded(H)) of regularize.ts, 0 for none. */
+/**
+ * As gruForward with `keep`, and with hIn, mask (B, padded(H)), z (N, padded(H)) of regularize.ts, 0 for none · forms: of r and z, and
+ * of n, 0 for σ and tanh · slopes (N, 3·padded(H)): of these, 0 if not wanted
+ */
 export function gruRegularizedForward(
-  y: usize, h: usize, gates: usize, q: usize, hPrev: usize, hIn: usize,
-  x: usize, wIh: usize, wHrz: usize, wHn: usize, bias: usize, biasHn: usize, mask: usize, z: usize, batchSizes: usize,
+  y: usize, h: usize, gates: usize, q: usize, hPrev: usize, hIn: usize, slopes: usize,
+  x: usize, wIh: usize, wHrz: usize, wHn: usize, bias: usize, biasHn: usize, mask: usize, z: usize, forms: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool,
 ): void {
-  forward(y, h, gates, q, hPrev, hIn, x, wIh, wHrz, wHn, bias, biasHn, mask, z, batchSizes, T, I, H, resetAfter, reverse, true);
+  forward(
+    y, h, gates, q, hPrev, hIn, slopes, x, wIh, wHrz, wHn, bias, biasHn, mask, z, forms, batchSizes,
+    T, I, H, resetAfter, reverse, true,
+  );
 }
 
 function forward(
-  y: usize, h: usize, gates: usize, q: usize, hPrev: usize, hIn: usize,
-  x: usize, wIh: usize, wHrz: usize, wHn: usize, bias: usize, biasHn: usize, mask: usize, z: usize, batchSizes: usize,
+  y: usize, h: usize, gates: usize, q: usize, hPrev: usize, hIn: usize, slopes: usize,
+  x: usize, wIh: usize, wHrz: usize, wHn: usize, bias: usize, biasHn: usize, mask: usize, z: usize, forms: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool, keep: bool,
 ): void {
   const P = padded(H);
@@ -63,7 +72,12 @@ function forward(
     if (mask) maskState(hIn, h, mask, B * P);
     const from = mask ? hIn : h;
     matmul(a, 3 * P, a, 3 * P, from, P, wHrz, B, 2 * P, H);
-    for (let b = 0; b < B; b++) sigmoidArray(a + bytes(b * 3 * P), a + bytes(b * 3 * P), 2 * P);
+    const s = slopes ? slopes + bytes(row * 3 * P) : 0;
+    for (let b = 0; b < B; b++) {
+      const at = bytes(b * 3 * P);
+      if (forms) activateGates(a + at, s ? s + at : 0, 2 * P, forms);
+      else sigmoidArray(a + at, a + at, 2 * P);
+    }
     if (resetAfter) {
       matmul(qAt, P, biasHn, 0, from, P, wHn, B, P, H);
     } else {
@@ -72,7 +86,12 @@ function forward(
     }
     for (let b = 0; b < B; b++) {
       const at = row + b;
-      gruCell(y + bytes(at * P), h + bytes(b * P), hPrev + bytes(at * kept), a + bytes(b * 3 * P), qAt + bytes(b * P), P, resetAfter);
+      const aAt = a + bytes(b * 3 * P);
+      if (resetAfter) gruResetAfter(aAt, qAt + bytes(b * P), P);
+      const n = aAt + bytes(2 * P);
+      if (forms) activateGates(n, s ? s + (n - a) : 0, P, forms + 32);
+      else tanhArray(n, n, P);
+      gruCell(y + bytes(at * P), h + bytes(b * P), hPrev + bytes(at * kept), aAt, P);
     }
     if (z) {
       zoneout(h, hPrev + bytes(row * P), z + bytes(row * P), B * P);
@@ -90,17 +109,21 @@ function forward(
   }
 }
 
-/** (2) and (3) for one row. */
+/** Reset after: the candidate before its activation += r∘q, for one row. */
 // @ts-ignore: decorator
-@inline function gruCell(y: usize, h: usize, hPrev: usize, a: usize, q: usize, P: i32, resetAfter: bool): void {
+@inline function gruResetAfter(a: usize, q: usize, P: i32): void {
   const gate = bytes(P);
   const n = a + gate * 2;
-  if (resetAfter) {
-    for (let j: usize = 0; j < gate; j += 16) {
-      v128.store(n + j, muladd(v128.load(n + j), v128.load(a + j), v128.load(q + j)));
-    }
+  for (let j: usize = 0; j < gate; j += 16) {
+    v128.store(n + j, muladd(v128.load(n + j), v128.load(a + j), v128.load(q + j)));
   }
-  tanhArray(n, n, P);
+}
+
+/** (3) for one row. */
+// @ts-ignore: decorator
+@inline function gruCell(y: usize, h: usize, hPrev: usize, a: usize, P: i32): void {
+  const gate = bytes(P);
+  const n = a + gate * 2;
   for (let j: usize = 0; j < gate; j += 16) {
     const before = v128.load(h + j);
     const out = muladd(v128.load(n + j), v128.load(a + gate + j), f32x4.sub(before, v128.load(n + j)));
@@ -123,27 +146,27 @@ export function gruBackward(
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool,
 ): void {
   backward(
-    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, dq, 0, gates, q, hPrev, dy, x, wIhRows, wHrzRows, wHnRows, 0, 0, scratch,
+    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, dq, 0, gates, q, hPrev, 0, dy, x, wIhRows, wHrzRows, wHnRows, 0, 0, scratch,
     batchSizes, T, I, H, resetAfter, reverse, false,
   );
 }
 
-/** As gruBackward · carry (B, padded(H)): scratch; zoneout overwrites dy too */
+/** As gruBackward · carry (B, padded(H)): scratch; zoneout overwrites dy too · slopes: of forms, else 0 */
 export function gruRegularizedBackward(
   dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize, dq: usize, carry: usize,
-  gates: usize, q: usize, hPrev: usize, dy: usize,
+  gates: usize, q: usize, hPrev: usize, slopes: usize, dy: usize,
   x: usize, wIhRows: usize, wHrzRows: usize, wHnRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool,
 ): void {
   backward(
-    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, dq, carry, gates, q, hPrev, dy, x, wIhRows, wHrzRows, wHnRows, mask, z, scratch,
-    batchSizes, T, I, H, resetAfter, reverse, true,
+    dx, dwIh, dwHh, dbIh, dbHh, dh, flow, dq, carry, gates, q, hPrev, slopes, dy, x, wIhRows, wHrzRows, wHnRows, mask, z,
+    scratch, batchSizes, T, I, H, resetAfter, reverse, true,
   );
 }
 
 function backward(
   dx: usize, dwIh: usize, dwHh: usize, dbIh: usize, dbHh: usize, dh: usize, flow: usize, dq: usize, carry: usize,
-  gates: usize, q: usize, hPrev: usize, dy: usize,
+  gates: usize, q: usize, hPrev: usize, slopes: usize, dy: usize,
   x: usize, wIhRows: usize, wHrzRows: usize, wHnRows: usize, mask: usize, z: usize, scratch: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, resetAfter: bool, reverse: bool, regularized: bool,
 ): void {
@@ -167,7 +190,9 @@ function backward(
     }
     for (let b = 0; b < B; b++) {
       const at = bytes(b * P);
-      gruCellBackward(da + at * 3, qAt + at, dh + at, hAt + at, dy + bytes(row * P) + at, P, resetAfter);
+      const dyAt = dy + bytes(row * P) + at;
+      if (slopes) gruCellBackward(da + at * 3, qAt + at, dh + at, slopes + bytes(row * 3 * P) + at * 3, hAt + at, dyAt, P, resetAfter);
+      else gruCellBackward(da + at * 3, qAt + at, dh + at, 0, hAt + at, dyAt, P, resetAfter);
     }
     if (regularized) {
       // What does not go through the products waits in carry.
@@ -180,7 +205,9 @@ function backward(
     } else {
       matmul(dq, P, 0, 0, da + bytes(2 * P), 3 * P, wHnRows, B, P, P);
       for (let b = 0; b < B; b++) {
-        gruResetBackward(da + bytes(b * 3 * P), dh + bytes(b * P), dq + bytes(b * P), hAt + bytes(b * P), P);
+        const at = bytes(b * P);
+        if (slopes) gruResetBackward(da + at * 3, dh + at, dq + at, slopes + bytes(row * 3 * P) + at * 3, hAt + at, P);
+        else gruResetBackward(da + at * 3, dh + at, dq + at, 0, hAt + at, P);
       }
     }
     matmul(dh, P, dh, P, da, 3 * P, wHrzRows, B, P, 2 * P);
@@ -207,24 +234,29 @@ function backward(
 
 /** (3) and (2) backward for one row; reset before leaves r for gruResetBackward. */
 // @ts-ignore: decorator
-@inline function gruCellBackward(a: usize, q: usize, dh: usize, hPrev: usize, dy: usize, P: i32, resetAfter: bool): void {
+@inline function gruCellBackward(
+  a: usize, q: usize, dh: usize, slopes: usize, hPrev: usize, dy: usize, P: i32, resetAfter: bool,
+): void {
   const gate = bytes(P);
   const one = f32x4.splat(1);
   for (const end = a + gate; a < end; ) {
     const z = v128.load(a + gate);
     const n = v128.load(a + gate * 2);
     const d = f32x4.add(v128.load(dy), v128.load(dh));
-    const dan = f32x4.mul(f32x4.mul(d, f32x4.sub(one, z)), f32x4.sub(one, f32x4.mul(n, n)));
+    const slopeN = slopes ? v128.load(slopes + gate * 2) : f32x4.sub(one, f32x4.mul(n, n));
+    const dan = f32x4.mul(f32x4.mul(d, f32x4.sub(one, z)), slopeN);
     const dz = f32x4.mul(d, f32x4.sub(v128.load(hPrev), n));
     if (resetAfter) {
       const r = v128.load(a);
-      v128.store(a, f32x4.mul(f32x4.mul(dan, v128.load(q)), f32x4.mul(r, f32x4.sub(one, r))));
+      const slopeR = slopes ? v128.load(slopes) : f32x4.mul(r, f32x4.sub(one, r));
+      v128.store(a, f32x4.mul(f32x4.mul(dan, v128.load(q)), slopeR));
       v128.store(q, f32x4.mul(dan, r));
     }
-    v128.store(a + gate, f32x4.mul(dz, f32x4.mul(z, f32x4.sub(one, z))));
+    v128.store(a + gate, f32x4.mul(dz, slopes ? v128.load(slopes + gate) : f32x4.mul(z, f32x4.sub(one, z))));
     v128.store(a + gate * 2, dan);
     v128.store(dh, f32x4.mul(d, z));
     a += 16;
+    if (slopes) slopes += 16;
     q += 16;
     dh += 16;
     hPrev += 16;
@@ -234,12 +266,14 @@ function backward(
 
 /** Reset before: dhPrev += dq∘r and dar = dq∘hPrev∘r(1−r) in the place of r, for one row. */
 // @ts-ignore: decorator
-@inline function gruResetBackward(a: usize, dh: usize, dq: usize, hPrev: usize, P: i32): void {
+@inline function gruResetBackward(a: usize, dh: usize, dq: usize, slopes: usize, hPrev: usize, P: i32): void {
   const one = f32x4.splat(1);
   for (const end = a + bytes(P); a < end; a += 16, dh += 16, dq += 16, hPrev += 16) {
     const r = v128.load(a);
     const d = v128.load(dq);
     v128.store(dh, muladd(v128.load(dh), d, r));
-    v128.store(a, f32x4.mul(f32x4.mul(d, v128.load(hPrev)), f32x4.mul(r, f32x4.sub(one, r))));
+    const slopeR = slopes ? v128.load(slopes) : f32x4.mul(r, f32x4.sub(one, r));
+    v128.store(a, f32x4.mul(f32x4.mul(d, v128.load(hPrev)), slopeR));
+    if (slopes) slopes += 16;
   }
 }

@@ -9,6 +9,9 @@
 //     m = o∘tanh(c), layer norm: o∘tanh(LN(c))
 // (4) h = m, projection: m·wHrᵀ              then zoneout of h and c
 //
+// Forms: other activations (gateActivation.ts) in place of σ and tanh, which keep slopes; they clip by themselves. Coupled, that of f
+// is 1 − φ(−a), which is σ for σ.
+//
 // Peepholes: Gers & Schmidhuber 2000. Projection: Sak, Senior & Beaufays 2014. Coupled gates: Greff et al. 2017. Layer norm: Ba,
 // Kiros & Hinton 2016. gateClip is ONNX's clip.
 //
@@ -19,8 +22,10 @@
 //              each 0 where its a was clipped   dcPrev = ds∘f + da_i∘wCi + da_f∘wCf
 //              dwCi += Σ da_i∘cPrev   dwCf += Σ da_f∘cPrev   dwCo += Σ da_o∘c
 //          (1) as in lstm.ts, with the gradients through LN
+//          forms: φ' by the slopes in place of σ(1 − σ) and 1 − tanh²
 //
 // Forward keeps gates, hPrev, cPrev, tanh(c), m and, of layer norm, x̂ and its factors. Backward overwrites all of these and dy.
+import { activateGates } from "./gateActivation";
 import { columnSumGates } from "./gates";
 import { sigmoid, sigmoidArray, tanh, tanhArray } from "./math";
 import { matmul, weightGradient } from "./matmul";
@@ -44,12 +49,13 @@ export function lstmNormsSize(N: i32, H: i32, G: i32): i32 {
  * y rows (N, padded(R)) · h (B, padded(R)), c (B, padded(H)): in the initial, out the final state · gates (N, G·padded(H)) ·
  * hPrev (N, padded(R)), cPrev, tanhC (N, padded(H)) · m (N, padded(H)): projection · norms: layer norm · hIn (B, padded(R)): mask ·
  * x rows (N, I) stride padded(I) · wIh, wHh, wHr: packTransposed · bias: packBias · peepholes (G − 1, padded(H)) · gains: see above ·
- * mask (B, padded(R)) · zones: z of h (N, padded(R)), then of c (N, padded(H)) · batchSizes (T)
+ * mask (B, padded(R)) · zones: z of h (N, padded(R)), then of c (N, padded(H)) · forms: of i and f, of g, of o, of c on its way out ·
+ * slopes (N, (G + 1)·padded(H)): of the gates and of c, 0 if not wanted · batchSizes (T)
  */
 export function lstmVariantForward(
   y: usize, h: usize, c: usize, gates: usize, hPrev: usize, cPrev: usize, tanhC: usize, m: usize, norms: usize, hIn: usize,
   x: usize, wIh: usize, wHh: usize, wHr: usize, bias: usize, peepholes: usize, gains: usize, mask: usize, zones: usize,
-  batchSizes: usize,
+  forms: usize, slopes: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, R: i32, G: i32, gateClip: f32, cellClip: f32, reverse: bool, keep: bool,
 ): void {
   const P = padded(H);
@@ -106,15 +112,21 @@ export function lstmVariantForward(
       const at = bytes(b * P);
       const aAt = a + bytes(b * W);
       const tanhAt = tanhC + bytes((kept + b) * P);
-      lstmCell(c + at, aAt, peepholes, P, G, gateClip, cellClip);
+      const s = slopes ? slopes + bytes((row + b) * (W + P)) : 0;
+      lstmCell(c + at, aAt, s, peepholes, forms, P, G, gateClip, cellClip);
+      let shown = c + at;
       if (norms) {
         const normal = normC + bytes((kept + b) * P);
         memory.copy(normal, c + at, bytes(P));
         store<f32>(factors + bytes(2 * padded(K) + kept + b), normalizeGates(normal, 1, H));
         scaleAndShift(tanhAt, 0, normal, gainC, gainC + bytes(P), P);
-        tanhArray(tanhAt, tanhAt, P);
+        shown = tanhAt;
+      }
+      if (forms) {
+        memory.copy(tanhAt, shown, bytes(P));
+        activateGates(tanhAt, s ? s + bytes(W) : 0, P, forms + 96);
       } else {
-        tanhArray(tanhAt, c + at, P);
+        tanhArray(tanhAt, shown, P);
       }
       maskState(out + at, aAt + bytes((G - 1) * P), tanhAt, P);
     }
@@ -129,7 +141,9 @@ export function lstmVariantForward(
 }
 
 /** (2) and o of (3) for one row of P units: c in the previous, out the new one. */
-function lstmCell(c: usize, a: usize, peepholes: usize, P: i32, G: i32, gateClip: f32, cellClip: f32): void {
+function lstmCell(
+  c: usize, a: usize, slopes: usize, peepholes: usize, forms: usize, P: i32, G: i32, gateClip: f32, cellClip: f32,
+): void {
   const gate = bytes(P);
   const coupled = G == 3;
   const f = coupled ? a : a + gate;
@@ -140,8 +154,13 @@ function lstmCell(c: usize, a: usize, peepholes: usize, P: i32, G: i32, gateClip
     if (!coupled) addProduct(f, peepholes + gate, c, P);
   }
   if (gateClip > 0) clampArray(a, gateClip, (G - 1) * P);
-  sigmoidArray(a, a, (G - 2) * P);
-  tanhArray(g, g, P);
+  if (forms) {
+    activateGates(a, slopes, (G - 2) * P, forms);
+    activateGates(g, slopes ? slopes + (g - a) : 0, P, forms + 32);
+  } else {
+    sigmoidArray(a, a, (G - 2) * P);
+    tanhArray(g, g, P);
+  }
   for (let j: usize = 0; j < gate; j += 16) {
     const forget = v128.load(f + j);
     const input = coupled ? f32x4.sub(f32x4.splat(1), forget) : v128.load(a + j);
@@ -150,7 +169,8 @@ function lstmCell(c: usize, a: usize, peepholes: usize, P: i32, G: i32, gateClip
   if (cellClip > 0) clampArray(c, cellClip, P);
   if (peepholes) addProduct(o, peepholes + (f - a) + gate, c, P);
   if (gateClip > 0) clampArray(o, gateClip, P);
-  sigmoidArray(o, o, P);
+  if (forms) activateGates(o, slopes ? slopes + (o - a) : 0, P, forms + 64);
+  else sigmoidArray(o, o, P);
 }
 
 /** y += a∘b */
@@ -165,14 +185,14 @@ function addProduct(y: usize, a: usize, b: usize, n: i32): void {
  * dPeepholes (G − 1, padded(H)), dGains as gains: sums, to begin with zeros · dh, dc: in the gradient by the final, out by the
  * initial state · flow (N, padded(R)), then (N, padded(H)), 0 if not wanted · carryH (B, padded(R)), carryC (B, padded(H)): zoneout · dm (B, padded(H)): projection · gates … norms: as forward
  * left them · dy rows (N, padded(R)) · wIhRows, wHhRows, wHrRows: packRows · peepholes … zones: as in forward · scratch: the
- * largest of weightGradientScratch(G, H, I, R) and (1, R, H, 0)
+ * largest of weightGradientScratch(G, H, I, R) and (1, R, H, 0) · slopes: of forms, else 0
  */
 export function lstmVariantBackward(
   dx: usize, dwIh: usize, dwHh: usize, dwHr: usize, dbIh: usize, dbHh: usize, dPeepholes: usize, dGains: usize,
   dh: usize, dc: usize, flow: usize, carryH: usize, carryC: usize, dm: usize,
   gates: usize, hPrev: usize, cPrev: usize, tanhC: usize, m: usize, norms: usize, dy: usize,
   x: usize, wIhRows: usize, wHhRows: usize, wHrRows: usize, peepholes: usize, gains: usize, mask: usize, zones: usize,
-  scratch: usize, batchSizes: usize,
+  scratch: usize, slopes: usize, batchSizes: usize,
   T: i32, I: i32, H: i32, R: i32, G: i32, gateClip: f32, cellClip: f32, reverse: bool,
 ): void {
   const P = padded(H);
@@ -212,7 +232,10 @@ export function lstmVariantBackward(
       const keptAt = bytes((row + b) * P);
       const aAt = da + bytes(b * W);
       let dTanh = tanhC + keptAt;
-      lstmOutputBackward(aAt + bytes((G - 1) * P), dTanh, dOut + at, P, gateClip);
+      const s = slopes ? slopes + bytes((row + b) * (W + P)) : 0;
+      const o = bytes((G - 1) * P);
+      if (s) lstmOutputBackward(aAt + o, dTanh, s + o, dOut + at, P, 0);
+      else lstmOutputBackward(aAt + o, dTanh, 0, dOut + at, P, gateClip);
       if (norms) {
         const factor = load<f32>(factors + bytes(2 * padded(N) + row + b));
         const dGain = dGains + gainC;
@@ -223,7 +246,8 @@ export function lstmVariantBackward(
         add(flowC + keptAt, dTanh, P);
         if (peepholes) addProduct(flowC + keptAt, aAt + bytes((G - 1) * P), peepholes + bytes((G - 2) * P), P);
       }
-      lstmCellBackward(aAt, dc + at, dPeepholes, dTanh, cPrev + keptAt, peepholes, P, G, gateClip, cellClip);
+      if (s) lstmCellBackward(aAt, dc + at, dPeepholes, s, dTanh, cPrev + keptAt, peepholes, P, G, 0, cellClip);
+      else lstmCellBackward(aAt, dc + at, dPeepholes, 0, dTanh, cPrev + keptAt, peepholes, P, G, gateClip, cellClip);
     }
     if (norms) {
       const s = norms + bytes(row * W);
@@ -260,7 +284,8 @@ export function lstmVariantBackward(
 }
 
 /** (3) backward for one row: da_o replaces o, and the gradient by what tanh took replaces tanh(c). */
-function lstmOutputBackward(o: usize, tanhC: usize, dm: usize, P: i32, gateClip: f32): void {
+// @ts-ignore: decorator
+@inline function lstmOutputBackward(o: usize, tanhC: usize, slopes: usize, dm: usize, P: i32, gateClip: f32): void {
   const one = f32x4.splat(1);
   const low = sigmoid(f32x4.splat(-gateClip));
   const high = sigmoid(f32x4.splat(gateClip));
@@ -268,10 +293,12 @@ function lstmOutputBackward(o: usize, tanhC: usize, dm: usize, P: i32, gateClip:
     const gate = v128.load(o);
     const squashed = v128.load(tanhC);
     const d = v128.load(dm);
-    let da = f32x4.mul(f32x4.mul(d, squashed), f32x4.mul(gate, f32x4.sub(one, gate)));
+    let da = f32x4.mul(f32x4.mul(d, squashed), slopes ? v128.load(slopes) : f32x4.mul(gate, f32x4.sub(one, gate)));
     if (gateClip > 0) da = v128.and(da, within(gate, low, high));
     v128.store(o, da);
-    v128.store(tanhC, f32x4.mul(f32x4.mul(d, gate), f32x4.sub(one, f32x4.mul(squashed, squashed))));
+    const slopeC = slopes ? v128.load(slopes + bytes(P)) : f32x4.sub(one, f32x4.mul(squashed, squashed));
+    v128.store(tanhC, f32x4.mul(f32x4.mul(d, gate), slopeC));
+    if (slopes) slopes += 16;
   }
 }
 
@@ -282,8 +309,9 @@ function lstmOutputBackward(o: usize, tanhC: usize, dm: usize, P: i32, gateClip:
 }
 
 /** (2) backward for one row; da replaces the gates in a, dcPrev replaces dc. */
-function lstmCellBackward(
-  a: usize, dc: usize, dPeepholes: usize, dTanh: usize, cPrev: usize, peepholes: usize,
+// @ts-ignore: decorator
+@inline function lstmCellBackward(
+  a: usize, dc: usize, dPeepholes: usize, slopes: usize, dTanh: usize, cPrev: usize, peepholes: usize,
   P: i32, G: i32, gateClip: f32, cellClip: f32,
 ): void {
   const gate = bytes(P);
@@ -309,10 +337,10 @@ function lstmCellBackward(
       v128.store(dPeepholes + f + gate, muladd(v128.load(dPeepholes + f + gate), da, now));
     }
     if (cellClip > 0) ds = v128.and(ds, f32x4.le(f32x4.abs(sum), limit));
-    let dg = f32x4.mul(f32x4.mul(ds, input), f32x4.sub(one, f32x4.mul(g, g)));
+    let dg = f32x4.mul(f32x4.mul(ds, input), slopes ? v128.load(slopes + f + gate) : f32x4.sub(one, f32x4.mul(g, g)));
     let df = f32x4.mul(ds, coupled ? f32x4.sub(before, g) : before);
-    df = f32x4.mul(df, f32x4.mul(forget, f32x4.sub(one, forget)));
-    let di = f32x4.mul(f32x4.mul(ds, g), f32x4.mul(input, f32x4.sub(one, input)));
+    df = f32x4.mul(df, slopes ? v128.load(slopes + f) : f32x4.mul(forget, f32x4.sub(one, forget)));
+    let di = f32x4.mul(f32x4.mul(ds, g), slopes ? v128.load(slopes) : f32x4.mul(input, f32x4.sub(one, input)));
     if (gateClip > 0) {
       dg = v128.and(dg, within(g, f32x4.neg(highG), highG));
       df = v128.and(df, within(forget, low, high));
@@ -331,5 +359,6 @@ function lstmCellBackward(
     v128.store(a + f, df);
     v128.store(a + f + gate, dg);
     v128.store(dc + j, dBefore);
+    if (slopes) slopes += 16;
   }
 }

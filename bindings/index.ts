@@ -14,6 +14,7 @@ export { repeat, type RepeatLayer } from "./layers/repeat.ts";
 export { tdnn, type TdnnLayer, type TdnnOptions } from "./layers/tdnn.ts";
 export { layerNames, type LayerDescription } from "./layers/index.ts";
 export type { RecurrentOptions } from "./layers/recurrent.ts";
+export type { GateActivation } from "./layers/gateActivation.ts";
 export type { LayerOptions } from "./layers/layer.ts";
 export { activationNames, type Activation, type ActivationName } from "./activation.ts";
 export {

@@ -9,6 +9,7 @@ import ts from "typescript";
 const app = `
 import { adam, crossEntropy, dense, FormatError, lstm, Network, tensor, type Stream } from "unrolled";
 import { importPyTorch } from "unrolled/formats";
+import { importOnnx } from "unrolled/onnx";
 import { Network as Runner } from "unrolled/run";
 
 const net: Network = new Network({ input: { features: 3 }, layers: [lstm(8), dense(2)], seed: 1 });
@@ -21,6 +22,8 @@ const output: Float32Array = stream.step(new Float32Array(3));
 try {
   importPyTorch(new Uint8Array(0), net.config, { key: "state_dict" }).zeroGrad();
   Runner.load(net.save()).predict(inputs);
+  const imported: Network = importOnnx(new Uint8Array(0), { outputs: ["y"] });
+  imported.zeroGrad();
 } catch (error) {
   if (error instanceof FormatError) console.log(error.code, history.bestEpoch, norm, output);
 }
@@ -48,6 +51,7 @@ const definitions = [
   ["importPyTorch|(new", "io/pytorch.ts", "export function |importPyTorch("],
   ["Runner.load|(", "model.ts", "static |load("],
   [".predict|(", "model.ts", "|predict("],
+  ["= importOnnx|(", "onnx/import.ts", "export function |importOnnx("],
   ["instanceof FormatError|)", "errors.ts", "export class |FormatError extends Error {"],
   ["history.bestEpoch|", "fit.ts", "readonly |bestEpoch: number;"],
 ];

@@ -15,7 +15,7 @@ const sources = filesOf(join(root, "bindings")).filter((file) => !file.startsWit
 
 const files = [
   ...["CHANGELOG.md", "LICENSE", "README.md", "package.json", "dist/cli.js", "dist/cli.licenses.txt"],
-  ...["index", "run", "formats"].flatMap((name) => [
+  ...["index", "run", "formats", "onnx"].flatMap((name) => [
     `dist/${name}.js`,
     `dist/${name}.js.map`,
     `dist/${name}.licenses.txt`,
@@ -30,6 +30,7 @@ const files = [
 const program = `
 import assert from "node:assert/strict";
 import { FormatError, Network, lstm, dense } from "unrolled";
+import { exportOnnx, importOnnx } from "unrolled/onnx";
 import * as small from "unrolled/run";
 import * as formats from "unrolled/formats";
 
@@ -40,6 +41,9 @@ const bytes = net.save();
 const copy = Network.load(bytes);
 assert.deepEqual([...copy.parameters].map((p) => p.name), [...net.parameters].map((p) => p.name));
 assert.deepEqual(copy.save(), bytes);
+const back = importOnnx(exportOnnx(net));
+assert(back instanceof Network);
+assert.deepEqual(back.parameterVector, net.parameterVector);
 assert.deepEqual(small.Network.load(bytes).parameterVector, net.parameterVector);
 const layer = { weights: [[1, -2, 0.5]], biases: [0.25] };
 const brain = formats.importBrainJs({ type: "NeuralNetwork", sizes: [3, 1], layers: [{}, layer] });

@@ -6,7 +6,7 @@ import ts from "typescript";
 
 const root = join(import.meta.dirname, "..").replaceAll("\\", "/");
 const outDir = `${root}/dist/types`;
-const entries = ["index", "run", "formats"].map((name) => `${root}/bindings/${name}.ts`);
+const entries = ["index", "run", "formats", "onnx"].map((name) => `${root}/bindings/${name}.ts`);
 
 const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) => readFileSync(path, "utf8"));
 const { options, errors } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);

@@ -361,6 +361,62 @@ describe("unrolled generate", () => {
   });
 });
 
+describe("unrolled convert", () => {
+  const model = (name: string) => join(root, "test/models", name);
+
+  test("takes over models of other libraries, and inspect shows them", async () => {
+    for (const [from, name] of [
+      ["keras/sequential.keras", "Keras"],
+      ["tensorflowJs/functional.json", "TensorFlow.js"],
+    ] as const) {
+      expect(await succeed("convert", model(from), "made.safetensors", "--dtype", "f16")).toContain(`from ${name}, `);
+      const net = Network.load(readFileSync(inFolder("made.safetensors")));
+      expect(net.metadata.origin).toContain(name === "Keras" ? '"keras"' : '"tensorflow.js"');
+      const shown = await succeed("inspect", model(from));
+      expect(shown).toContain(`, ${name}\n`);
+      expect(shown).toContain("parameters");
+      expect(shown).toContain(`origin: ${net.metadata.origin!}`);
+    }
+  });
+
+  test("PyTorch's tensors as they are, or a network with --config", async () => {
+    const args = ["convert", model("pytorch/checkpoint.pth"), "torch2.safetensors", "--key", "model_state_dict"];
+    expect(await succeed(...args)).toContain("tensors only");
+    expect(await succeed("inspect", "torch2.safetensors")).toContain("rnn.weight_hh_l1_reverse");
+    const layers = [
+      { type: "embedding", units: 6, name: "emb" },
+      { type: "gru", units: 5, layers: 2, bidirectional: true, name: "rnn" },
+      { type: "lstm", units: 7, name: "lstm" },
+      { type: "dense", units: 3, name: "head" },
+    ];
+    writeFileSync(inFolder("layers.json"), JSON.stringify({ input: { tokens: 11 }, layers }));
+    await succeed(...args, "--config", "layers.json", "--dtype", "i8");
+    expect(Network.load(readFileSync(inFolder("torch2.safetensors"))).config.layers).toHaveLength(4);
+  });
+
+  test.each<[string, string[], 1 | 2, string]>([
+    ["another ending", ["convert", model("keras/last.keras"), "a.onnxx"], 2, "its name must end in .safetensors"],
+    ["the same file", ["convert", "play.safetensors", "play.safetensors"], 2, "is the file to read"],
+    [
+      "a type without layers",
+      ["convert", model("pytorch/tagger.pt"), "a.safetensors", "--dtype", "f16"],
+      2,
+      "--config",
+    ],
+    ["Keras weights alone", ["convert", model("keras/sequential.weights.h5"), "a.safetensors"], 1, "--config"],
+    [
+      "a hostile file",
+      ["convert", model("pytorch/evil.pt"), "a.safetensors"],
+      1,
+      'evil.pt: the file names "posix.system"',
+    ],
+    ["an unknown type", ["convert", model("keras/last.keras"), "a.safetensors", "--dtype", "f8"], 2, "f32, f16, i8"],
+  ])("refuses %s", async (_, args, code, text) => {
+    await expectFailure(args, code, text);
+    expect(existsSync(inFolder("a.safetensors"))).toBe(false);
+  });
+});
+
 describe("unrolled inspect", () => {
   test("shows a model", async () => {
     const shown = await succeed("inspect", "play.safetensors");

@@ -31,10 +31,12 @@ interface Vectors {
 
 function far(net: Network, { tokens, input, output }: Vectors): number {
   const isTokens = "tokens" in net.config.input;
-  const given =
-    tokens ??
-    (isTokens ? (input as number[][]) : tensor(Float32Array.from(input!.flat(2) as number[]), shapeOf(input!)));
-  return distance(net.forward(given).output.data, output.flat(2) as number[]);
+  const given = tokens ?? (isTokens ? (input as number[][]) : tensor(Float32Array.from(flat(input)), shapeOf(input)));
+  return distance(net.forward(given).output.data, flat(output));
+}
+
+function flat(list: unknown): number[] {
+  return Array.isArray(list) ? list.flatMap(flat) : [list as number];
 }
 
 function shapeOf(list: unknown): number[] {
@@ -56,7 +58,9 @@ type Tree = Record<string, unknown>;
 
 /** What stands at a path such as "config.layers.3.name" in parsed JSON. */
 function get(model: unknown, path: string): unknown {
-  return path.split(".").reduce<unknown>((at, key) => (at as Tree)[key], model);
+  let at = model;
+  for (const key of path.split(".")) at = (at as Tree)[key];
+  return at;
 }
 
 function listIn(model: unknown, path: string): unknown[] {
@@ -66,7 +70,7 @@ function listIn(model: unknown, path: string): unknown[] {
 /** Sets it, or deletes it when there is no value. */
 function put(model: unknown, path: string, value?: unknown): void {
   const keys = path.split(".");
-  const at = keys.slice(0, -1).reduce<unknown>((at, key) => (at as Tree)[key], model) as Tree;
+  const at = (keys.length === 1 ? model : get(model, keys.slice(0, -1).join("."))) as Tree;
   if (value === undefined) Reflect.deleteProperty(at, keys.at(-1));
   else at[keys.at(-1)] = value;
 }

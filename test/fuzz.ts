@@ -31,7 +31,7 @@ export const editList: fc.Arbitrary<Edit[]> = fc.array(
   { minLength: 1, maxLength: 6 },
 );
 
-export function mutate(bytes: Uint8Array, list: readonly Edit[]): Uint8Array {
+function mutate(bytes: Uint8Array, list: readonly Edit[]): Uint8Array {
   let file = bytes.slice();
   for (const [share, what, value] of list) {
     if (file.length === 0) return file;

@@ -29,8 +29,8 @@ export interface LayerTrace {
   readonly cell?: Tensor;
   /**
    * The gates of each step after their activations, [batch, time, units]: "i", "f", "g", "o" of an LSTM, without "i", which is
-   * 1 − f, where they are coupled; "r", "z", "n" of a GRU; none of an Elman or Jordan network. g and n lie in [−1, 1], the others
-   * in [0, 1].
+   * 1 − f, where they are coupled; "r", "z", "n" of a GRU; none of an Elman or Jordan network. g and n lie in [−1, 1] and the others
+   * in [0, 1], unless the layer has been given other activations.
    */
   readonly gates: Readonly<Record<string, Tensor>>;
 }

@@ -54,7 +54,7 @@ function sourceOf(weights: ReadonlyMap<string, KerasWeight>, used: Set<string>):
   const names = new Map<string, string[]>();
   for (const name of weights.keys()) {
     const steps = name.split("/");
-    const key = `${steps[0]!}/${steps.at(-1)!}`;
+    const key = `${steps[0]!}/${steps.at(-1)}`;
     const same = names.get(key);
     if (same) same.push(name);
     else names.set(key, [name]);

@@ -1,6 +1,7 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { expectOneOf } from "../validate.ts";
 import { whole } from "../whole.ts";
+import { GateActivations, hasGateOptions } from "./gateActivation.ts";
 import { withoutUndefined, type LayerType, type Rows } from "./layer.ts";
 import { checkRecurrent, Recurrent, Cell, type CellSetting, type RecurrentOptions } from "./recurrent.ts";
 import { isRegularized, Regularization } from "./regularization.ts";
@@ -28,11 +29,14 @@ export interface ElmanLayer extends ElmanOptions {
 export function elman(units: number, options: ElmanOptions = {}): ElmanLayer {
   const checked = checkRecurrent("elman", units, options, ["activation"]);
   const { activation = "tanh" } = options;
-  return withoutUndefined({
+  const description = {
     type: "elman",
     ...checked,
     activation: expectOneOf("activation", activation, activations),
-  });
+  } as const;
+  if (!whole || !checked.activations) return withoutUndefined(description);
+  if (options.activation) throw new RangeError('"activation" and "activations" say the same: leave out one of them');
+  return withoutUndefined({ ...description, activation: undefined });
 }
 
 class ElmanCell extends Cell {
@@ -70,20 +74,34 @@ class ElmanCell extends Cell {
   }
 }
 
-/** With recurrent dropout or zoneout. */
+/** With recurrent dropout, zoneout, clipping or another activation. */
 class RegularizedElmanCell extends ElmanCell {
   readonly regularization: Regularization;
+  readonly activations: GateActivations | undefined;
   /** φ of each row before zoneout, kept for backward. */
   activated: Pointer = 0;
 
   constructor(setting: CellSetting, activation: number, description: ElmanLayer) {
     super(setting, activation);
     this.regularization = new Regularization(setting, 0, description);
+    const { activation: plain = "tanh", activations: given = [plain], gateClip = 0 } = description;
+    if (hasGateOptions(description)) this.activations = new GateActivations(setting, given, gateClip, { of: [0] });
+  }
+
+  override reserve(arena: Arena): void {
+    super.reserve(arena);
+    this.activations?.reserve(arena);
+  }
+
+  override pack(): void {
+    super.pack();
+    this.activations?.pack();
   }
 
   override plan(arena: Arena, rows: Rows, training: boolean): void {
     super.plan(arena, rows, training, rows.N);
     this.regularization.plan(arena, rows, training, rows.N);
+    this.activations?.plan(arena, rows, training, padded(this.setting.H));
     this.activated = this.regularization.zones ? arena.floats(rows.N * padded(this.setting.H)) : this.y;
   }
 
@@ -95,8 +113,8 @@ class RegularizedElmanCell extends ElmanCell {
     this.x = x;
     // prettier-ignore
     core.functions.elmanRegularizedForward(
-      this.y, this.activated, this.h.value, this.hPrev, hIn,
-      x, this.wIh, this.wHh, this.bias, mask, zones, batchSizes,
+      this.y, this.activated, this.h.value, this.hPrev, hIn, this.activations?.slopes ?? 0,
+      x, this.wIh, this.wHh, this.bias, mask, zones, this.activations?.forms ?? 0, batchSizes,
       T, I, H, this.activation, reverse,
     );
     return this.y;
@@ -110,7 +128,7 @@ class RegularizedElmanCell extends ElmanCell {
     core.functions.elmanRegularizedBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
       parameters.bHh?.gradient ?? 0, this.h.gradient, this.flow, carryH,
-      this.activated, this.hPrev, dy,
+      this.activated, this.hPrev, this.activations?.slopes ?? 0, dy,
       this.x, this.wIhRows, this.wHhRows, mask, zones, shared.scratch, batchSizes,
       T, I, H, this.activation, reverse,
     );
@@ -122,7 +140,7 @@ export const elmanType: LayerType<ElmanLayer> = {
   build(description, builder) {
     const activation = activations.indexOf(description.activation ?? "tanh");
     const create = (setting: CellSetting) =>
-      whole && isRegularized(description)
+      whole && (isRegularized(description) || hasGateOptions(description))
         ? new RegularizedElmanCell(setting, activation, description)
         : new ElmanCell(setting, activation);
     return new Recurrent(description, builder, 1, create);

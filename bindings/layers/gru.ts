@@ -1,6 +1,7 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { expectOneOf } from "../validate.ts";
 import { whole } from "../whole.ts";
+import { GateActivations, hasGateOptions } from "./gateActivation.ts";
 import { nothingKept, withoutUndefined, type KeptRows, type LayerType, type Rows } from "./layer.ts";
 import { checkRecurrent, Recurrent, Cell, type CellSetting, type RecurrentOptions } from "./recurrent.ts";
 import { isRegularized, Regularization } from "./regularization.ts";
@@ -29,7 +30,7 @@ export interface GruLayer extends GruOptions {
  * @throws RangeError, TypeError on a wrong option
  */
 export function gru(units: number, options: GruOptions = {}): GruLayer {
-  const checked = checkRecurrent("gru", units, options, ["reset"]);
+  const checked = checkRecurrent("gru", units, options, ["reset"], 2);
   const { reset = "after" } = options;
   return withoutUndefined({ type: "gru", ...checked, reset: expectOneOf("reset", reset, resets) });
 }
@@ -126,15 +127,30 @@ class GruCell extends Cell {
 /** With recurrent dropout or zoneout. */
 class RegularizedGruCell extends GruCell {
   readonly regularization: Regularization;
+  readonly activations: GateActivations | undefined;
 
   constructor(setting: CellSetting, description: GruLayer) {
     super(setting, description.reset !== "before");
     this.regularization = new Regularization(setting, 0, description);
+    const { activations = ["sigmoid", "tanh"], gateClip = 0 } = description;
+    if (hasGateOptions(description))
+      this.activations = new GateActivations(setting, activations, gateClip, { of: [0, 1] });
+  }
+
+  override reserve(arena: Arena): void {
+    super.reserve(arena);
+    this.activations?.reserve(arena);
+  }
+
+  override pack(): void {
+    super.pack();
+    this.activations?.pack();
   }
 
   override plan(arena: Arena, rows: Rows, training: boolean): void {
     super.plan(arena, rows, training, rows.N);
     this.regularization.plan(arena, rows, training, rows.N);
+    this.activations?.plan(arena, rows, training, GATES * padded(this.setting.H));
   }
 
   override forward(x: Pointer): Pointer {
@@ -145,8 +161,9 @@ class RegularizedGruCell extends GruCell {
     this.x = x;
     // prettier-ignore
     core.functions.gruRegularizedForward(
-      this.y, this.h.value, this.activated, this.q, this.hPrev, hIn,
-      x, this.wIh, this.wHh, this.wHh + this.rz.packed, this.bias, this.biasHn, mask, zones, batchSizes,
+      this.y, this.h.value, this.activated, this.q, this.hPrev, hIn, this.activations?.slopes ?? 0,
+      x, this.wIh, this.wHh, this.wHh + this.rz.packed, this.bias, this.biasHn, mask, zones,
+      this.activations?.forms ?? 0, batchSizes,
       T, I, H, this.resetAfter, reverse,
     );
     return this.y;
@@ -160,7 +177,7 @@ class RegularizedGruCell extends GruCell {
     core.functions.gruRegularizedBackward(
       dx, parameters.wIh.gradient, parameters.wHh.gradient, parameters.bIh?.gradient ?? 0,
       parameters.bHh?.gradient ?? 0, this.h.gradient, this.flow, this.dq, carryH,
-      this.activated, this.q, this.hPrev, dy,
+      this.activated, this.q, this.hPrev, this.activations?.slopes ?? 0, dy,
       this.x, this.wIhRows, this.wHhRows, this.wHhRows + this.rz.rows, mask, zones, shared.scratch, batchSizes,
       T, I, H, this.resetAfter, reverse,
     );
@@ -172,7 +189,7 @@ export const gruType: LayerType<GruLayer> = {
   build(description, builder) {
     const resetAfter = description.reset !== "before";
     const create = (setting: CellSetting) =>
-      whole && isRegularized(description)
+      whole && (isRegularized(description) || hasGateOptions(description))
         ? new RegularizedGruCell(setting, description)
         : new GruCell(setting, resetAfter);
     return new Recurrent(description, builder, GATES, create);

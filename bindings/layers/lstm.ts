@@ -1,6 +1,7 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { expectBoolean, expectInteger, expectNumber, expectPositive } from "../validate.ts";
 import { whole } from "../whole.ts";
+import { hasGateOptions } from "./gateActivation.ts";
 import { withoutUndefined, type KeptRows, type LayerType, type Rows, type StateBuffer } from "./layer.ts";
 import { LstmVariantCell } from "./lstmVariant.ts";
 import {
@@ -30,13 +31,12 @@ export interface LstmOptions extends Omit<RecurrentOptions, "zoneout"> {
   readonly peepholes?: boolean;
   /**
    * The input gate is 1 − f and has no parameters of its own: three gates, f g o, instead of four (Greff et al. 2017; ONNX's
-   * input_forget, where the input gate's parameters are the ones that count: those of f are the same negated). Default false.
+   * input_forget, where the input gate's parameters are the ones that count: those of f are the same negated, so with `activations`
+   * f is 1 − φ(−a), which for σ is σ(a)). Default false.
    */
   readonly coupled?: boolean;
   /** Limit of c to ±; the gradient is 0 beyond. */
   readonly cellClip?: number;
-  /** Limit of what goes into the activations of the gates to ±, ONNX's clip; the gradient is 0 beyond. */
-  readonly gateClip?: number;
   /**
    * Layer normalisation (Ba, Kiros & Hinton 2016), LN(x) = weight∘(x − mean)/√(variance + 1e-5) + bias, over the gates of a step
    * and over c: [i f g o] = LN_ih(W_ih·x) + LN_hh(W_hh·h) + b_ih + b_hh, h = o∘tanh(LN_c(c)), and c itself is carried as it is. The
@@ -61,7 +61,7 @@ export interface LstmLayer extends LstmOptions {
  * @throws RangeError, TypeError on a wrong option
  */
 export function lstm(units: number, options: LstmOptions = {}): LstmLayer {
-  const checked = checkRecurrent("lstm", units, options, ["forgetBias", ...(whole ? variantNames : [])]);
+  const checked = checkRecurrent("lstm", units, options, ["forgetBias", ...(whole ? variantNames : [])], 3);
   const { forgetBias } = options;
   if (forgetBias !== undefined) {
     expectNumber("forgetBias", forgetBias);
@@ -70,11 +70,11 @@ export function lstm(units: number, options: LstmOptions = {}): LstmLayer {
   return withoutUndefined({ type: "lstm", ...checked, forgetBias, ...(whole && checkVariant(units, options)) });
 }
 
-const variantNames = ["projection", "peepholes", "coupled", "cellClip", "gateClip", "layerNorm"] as const;
+const variantNames = ["projection", "peepholes", "coupled", "cellClip", "layerNorm"] as const;
 
 /** What changes nothing is left out. */
 function checkVariant(units: number, options: LstmOptions) {
-  const { projection, peepholes = false, coupled = false, cellClip, gateClip, layerNorm = false } = options;
+  const { projection, peepholes = false, coupled = false, cellClip, layerNorm = false } = options;
   if (projection !== undefined && units === 1) {
     throw new RangeError('"projection" makes the output smaller than "units", which is 1: leave it out');
   }
@@ -83,13 +83,13 @@ function checkVariant(units: number, options: LstmOptions) {
     peepholes: expectBoolean("peepholes", peepholes) || undefined,
     coupled: expectBoolean("coupled", coupled) || undefined,
     cellClip: cellClip === undefined ? undefined : expectPositive("cellClip", cellClip),
-    gateClip: gateClip === undefined ? undefined : expectPositive("gateClip", gateClip),
     layerNorm: expectBoolean("layerNorm", layerNorm) || undefined,
   };
 }
 
 function isVariant(description: LstmLayer): boolean {
-  return variantNames.some((name) => description[name] !== undefined) || isRegularized(description);
+  const hasOwn = variantNames.some((name) => description[name] !== undefined);
+  return hasOwn || hasGateOptions(description) || isRegularized(description);
 }
 
 const GATES = 4;

@@ -1,5 +1,6 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { fanInUniform, fanOutUniform, initialize } from "../initializer.ts";
+import { GateActivations } from "./gateActivation.ts";
 import type { KeptRows, ParameterBlock, Rows, StateBuffer } from "./layer.ts";
 import type { LstmOptions } from "./lstm.ts";
 import { Cell, stateBuffer, type CellSetting } from "./recurrent.ts";
@@ -14,11 +15,13 @@ interface Vectors {
   sum: Pointer;
 }
 
-/** An LSTM with any of projection, peepholes, coupled gates, clipping, layer norm, recurrent dropout and zoneout. */
+/** An LSTM with any of projection, peepholes, coupled gates, clipping, other activations, layer norm, recurrent dropout and zoneout. */
 export class LstmVariantCell extends Cell {
   override readonly c: StateBuffer;
   readonly options: LstmOptions;
   readonly regularization: Regularization | undefined;
+  /** Other activations, which clip the gates too. */
+  readonly activations: GateActivations | undefined;
   override readonly projection: ParameterBlock | undefined;
   readonly peepholes: Vectors | undefined;
   readonly gains: Vectors | undefined;
@@ -40,6 +43,9 @@ export class LstmVariantCell extends Cell {
     this.options = options;
     this.c = stateBuffer(setting, "c", H);
     this.regularization = isRegularized(options) ? new Regularization(setting, H, options) : undefined;
+    const { activations, gateClip = 0, coupled = false } = options;
+    this.activations =
+      activations && new GateActivations(setting, activations, gateClip, { of: [0, 1, 0, 2], coupled, unclipped: 1 });
     const recurrentInit = options.recurrentInit ?? fanInUniform(); // ±1/√H, as PyTorch
     this.projection = options.projection
       ? setting.declare("weight_hr", [R, H], (at) => initialize(setting.core, at, R * H, H, R, recurrentInit))
@@ -81,6 +87,7 @@ export class LstmVariantCell extends Cell {
       this.wHr = arena.floats(H * padded(R));
       this.wHrRows = arena.floats(padded(H) * padded(R));
     }
+    this.activations?.reserve(arena);
     for (const vectors of [this.peepholes, this.gains]) {
       if (!vectors) continue;
       vectors.packed = arena.floats(vectors.count * padded(H));
@@ -100,12 +107,14 @@ export class LstmVariantCell extends Cell {
     this.dm = this.projection && training ? arena.floats(rows.B * P) : 0;
     this.norms = this.gains ? arena.floats(core.functions.lstmNormsSize(kept, H, this.gates)) : 0;
     this.regularization?.plan(arena, rows, training, kept);
+    this.activations?.plan(arena, rows, training, (this.gates + 1) * P);
   }
 
   override pack(): void {
     super.pack();
     const { core, H, R } = this.setting;
     const { packBias, packTransposed } = core.functions;
+    this.activations?.pack();
     if (this.projection) packTransposed(this.wHr, this.projection.value, 1, R, H);
     for (const vectors of [this.peepholes, this.gains]) {
       if (vectors) packBias(vectors.packed, vectors.first.value, 0, vectors.count, H);
@@ -122,15 +131,16 @@ export class LstmVariantCell extends Cell {
     const { core, I, H, R, reverse } = this.setting;
     const { batchSizes, T } = this.rows!;
     const { gateClip = 0, cellClip = 0 } = this.options;
-    const { regularization } = this;
+    const { regularization, activations } = this;
     regularization?.begin();
     this.x = x;
     // prettier-ignore
     core.functions.lstmVariantForward(
       this.y, this.h.value, this.c.value, this.activated, this.hPrev, this.cPrev, this.tanhC, this.m, this.norms,
       regularization?.hIn ?? 0, x, this.wIh, this.wHh, this.wHr, this.bias, this.peepholes?.packed ?? 0,
-      this.gains?.packed ?? 0, regularization?.mask ?? 0, regularization?.zones ?? 0, batchSizes,
-      T, I, H, R, this.gates, gateClip, cellClip, reverse, this.keep,
+      this.gains?.packed ?? 0, regularization?.mask ?? 0, regularization?.zones ?? 0,
+      activations?.forms ?? 0, activations?.slopes ?? 0, batchSizes,
+      T, I, H, R, this.gates, activations ? 0 : gateClip, cellClip, reverse, this.keep,
     );
     return this.y;
   }
@@ -143,7 +153,7 @@ export class LstmVariantCell extends Cell {
     const { core, I, H, R, reverse, parameters, shared } = this.setting;
     const { batchSizes, T } = this.rows!;
     const { gateClip = 0, cellClip = 0 } = this.options;
-    const { regularization } = this;
+    const { regularization, activations } = this;
     const { addGates, lstmVariantBackward, zero } = core.functions;
     const sums = [this.peepholes, this.gains].flatMap((vectors) => vectors ?? []);
     for (const { sum, count } of sums) zero(sum, count * padded(H));
@@ -154,7 +164,7 @@ export class LstmVariantCell extends Cell {
       this.h.gradient, this.c.gradient, this.flow, regularization?.carryH ?? 0, regularization?.carryC ?? 0, this.dm,
       this.activated, this.hPrev, this.cPrev, this.tanhC, this.m, this.norms, dy,
       this.x, this.wIhRows, this.wHhRows, this.wHrRows, this.peepholes?.packed ?? 0, this.gains?.packed ?? 0,
-      regularization?.mask ?? 0, regularization?.zones ?? 0, shared.scratch, batchSizes,
+      regularization?.mask ?? 0, regularization?.zones ?? 0, shared.scratch, activations?.slopes ?? 0, batchSizes,
       T, I, H, R, this.gates, gateClip, cellClip, reverse,
     );
     for (const { first, sum, count } of sums) addGates(first.gradient, sum, count, H);

@@ -1,7 +1,8 @@
 import { padded, type Arena, type Core, type Pointer } from "../core/core.ts";
 import { fanOutUniform, initialize, optionalInitializer, type Initializer } from "../initializer.ts";
-import { expectBoolean, expectInteger, expectNumber, expectOptions } from "../validate.ts";
+import { expectBoolean, expectInteger, expectNumber, expectOptions, expectPositive } from "../validate.ts";
 import { whole } from "../whole.ts";
+import { checkActivations, type GateActivation } from "./gateActivation.ts";
 import {
   checkName,
   expectFeatures,
@@ -18,7 +19,7 @@ import {
   type StateBuffer,
 } from "./layer.ts";
 
-/** Options that Elman, LSTM and GRU share. The last three need the whole library, not `unrolled/run`. */
+/** Options that Elman, LSTM and GRU share. Those from `learnInitialState` on need the whole library, not `unrolled/run`. */
 export interface RecurrentOptions extends LayerOptions {
   /** Layers stacked on each other. Default 1. */
   readonly layers?: number;
@@ -49,6 +50,18 @@ export interface RecurrentOptions extends LayerOptions {
    * the state is the mean over both, z·h(t−1) + (1 − z)·h̃(t). Default 0.
    */
   readonly zoneout?: number;
+  /**
+   * The sequence is read from its end to its beginning; each output stands at its own step. Default false. ONNX's direction
+   * "reverse".
+   */
+  readonly reverse?: boolean;
+  /**
+   * Activations in place of σ and tanh, slower than these: of elman [h], of gru [r and z, n], of lstm [i, f and o, g, c on its way
+   * out]; twice as many for two directions that differ. ONNX's activations, activation_alpha and activation_beta.
+   */
+  readonly activations?: readonly GateActivation[];
+  /** Limit of what goes into the activations of the gates to ±, ONNX's clip; the gradient is 0 beyond. */
+  readonly gateClip?: number;
 }
 
 /** A rate of zoneout for all states, or, of an LSTM, for each. */
@@ -61,7 +74,7 @@ type RecurrentDescription = AllOptions<Zoneout> & { readonly units: number };
 
 const optionNames = [
   ...["layers", "bidirectional", "dropout", "bias", "weightInit", "recurrentInit", "biasInit", "name"],
-  ...(whole ? ["learnInitialState", "recurrentDropout", "zoneout"] : []),
+  ...(whole ? ["learnInitialState", "recurrentDropout", "zoneout", "reverse", "activations", "gateClip"] : []),
 ];
 
 /** The options of the layer `where`, whose own are called `own`. */
@@ -70,6 +83,7 @@ export function checkRecurrent<Z extends Zoneout>(
   units: number,
   options: AllOptions<Z>,
   own: readonly string[],
+  activations = 1,
 ) {
   expectOptions(where, options, [...optionNames, ...own]);
   const { layers = 1, bidirectional = false, dropout = 0, bias = true } = options;
@@ -85,8 +99,9 @@ export function checkRecurrent<Z extends Zoneout>(
     biasInit: optionalInitializer("biasInit", biasInit),
     name: checkName(name),
     ...(whole && checkRegularization(where, options)),
+    ...(whole && checkGates(options, activations)),
   };
-  if (checked.dropout > 0 && checked.layers === 1) {
+  if (whole && checked.dropout > 0 && checked.layers === 1) {
     throw new RangeError(
       '"dropout" acts between stacked layers, and "layers" is 1: put a dropout() layer after it instead',
     );
@@ -101,6 +116,19 @@ function checkRegularization<Z extends Zoneout>(where: string, options: AllOptio
     learnInitialState: expectBoolean("learnInitialState", learnInitialState) || undefined,
     recurrentDropout: checkRate("recurrentDropout", recurrentDropout) || undefined,
     zoneout: zoneout === undefined ? undefined : checkZoneout(where, zoneout),
+  };
+}
+
+/** The options of reading and of the gates; `count` activations in one direction. */
+function checkGates<Z extends Zoneout>(options: AllOptions<Z>, count: number) {
+  const { bidirectional = false, reverse = false, activations, gateClip } = options;
+  if (expectBoolean("reverse", reverse) && bidirectional) {
+    throw new RangeError('"reverse" is one of the two directions of "bidirectional": leave one of them out');
+  }
+  return {
+    reverse: reverse || undefined,
+    activations: activations === undefined ? undefined : checkActivations(activations, count, bidirectional),
+    gateClip: gateClip === undefined ? undefined : expectPositive("gateClip", gateClip),
   };
 }
 
@@ -136,6 +164,8 @@ export interface CellSetting {
   /** As in the names of the parameters: _l0, _l0_reverse … */
   readonly suffix: string;
   readonly reverse: boolean;
+  /** Whether it is the second of two directions. */
+  readonly backward: boolean;
   readonly shared: { readonly scratch: Pointer };
 }
 
@@ -296,13 +326,14 @@ export class Recurrent extends Layer {
     super(build);
     build.requireTime("sequence");
     const { units: H, layers = 1, bidirectional = false, bias = true } = description;
+    const reverse = whole && description.reverse === true;
     const { weightInit = fanOutUniform(), recurrentInit = fanOutUniform(), biasInit = fanOutUniform() } = description;
     const { core, shared } = build;
     const directions = bidirectional ? 2 : 1;
     const inputs = expectFeatures(build);
     this.#R = R;
     this.#dropout = description.dropout ?? 0;
-    this.output = featureShape(build.input, R * directions, { time: "sequence", reverseFrom: R });
+    this.output = featureShape(build.input, R * directions, { time: "sequence", reverseFrom: reverse ? 0 : R });
     const start = (inputs: number, fanIn: number, how: Initializer) =>
       gateInitializer(core, gates, H, inputs, fanIn, how);
     this.#levels = Array.from({ length: layers }, (_, level) => {
@@ -322,7 +353,9 @@ export class Recurrent extends Layer {
               })
             : undefined,
         };
-        const cell = createCell({ core, parameters, I, H, R, declare, suffix, reverse: direction === 1, shared });
+        const backward = direction === 1;
+        const setting = { core, parameters, I, H, R, declare, suffix, reverse: reverse || backward, backward, shared };
+        const cell = createCell(setting);
         if (whole && description.learnInitialState) learnStates(cell);
         return cell;
       });

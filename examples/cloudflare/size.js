@@ -1,7 +1,7 @@
 // The size of the upload, which must stay below a limit.
 import { bundle } from "./bundle.js";
 
-const LIMIT = 60;
+const LIMIT = 70;
 
 const { output } = bundle();
 const total = /Total Upload: .* gzip: ([\d.]+) KiB/.exec(output);

@@ -99,7 +99,7 @@ function train(): object {
 
 /** The least of several rounds: in the others the compiler was at work. */
 function allocated(steps: number, step: (i: number) => object | undefined): number {
-  const rounds = Array.from({ length: 8 }, () => {
+  const rounds = Array.from({ length: 24 }, () => {
     used();
     const before = process.memoryUsage().heapUsed;
     for (let i = 0; i < steps; i++) if (!step(i)) throw new Error("there is no result");

@@ -22,7 +22,50 @@ interface Worst {
   readonly error: number;
 }
 
-export class Case {
+/** What has been compared, and how far off it was. */
+export class Comparison {
+  #furthest: Worst | undefined;
+  #worst = 0;
+  #values = 0;
+  #wrong = 0;
+
+  compareNumbers(
+    what: string,
+    got: ArrayLike<number>,
+    expected: ArrayLike<number>,
+    { tolerance = VALUE, shape = [expected.length] }: { tolerance?: number; shape?: readonly number[] } = {},
+  ): void {
+    if (got.length !== expected.length) {
+      throw new Error(`${what}: got ${got.length} numbers, expected ${expected.length}`);
+    }
+    for (let k = 0; k < expected.length; k++) {
+      const error = errorOf(got[k]!, expected[k]!);
+      this.#values++;
+      if (error <= tolerance) {
+        this.#worst = Math.max(this.#worst, error);
+        continue;
+      }
+      this.#wrong++;
+      if (this.#furthest && (Number.isNaN(this.#furthest.error) || error <= this.#furthest.error)) continue;
+      this.#furthest = { what, place: placeOf(k, shape), got: got[k]!, expected: expected[k]!, error };
+    }
+  }
+
+  /** Largest |got − expected| / (1 + |expected|) of the values that are right. */
+  get worst(): number {
+    return this.#worst;
+  }
+
+  /** What is wrong, or undefined. */
+  get failure(): string | undefined {
+    if (this.#values === 0) return "nothing was compared";
+    if (!this.#furthest) return undefined;
+    const { what, place, got, expected } = this.#furthest;
+    return `${what}${place}: got ${got}, expected ${expected} (${this.#wrong} of ${this.#values} values differ)`;
+  }
+}
+
+export class Case extends Comparison {
   readonly id: string;
   readonly kind: string;
   readonly options: Options;
@@ -31,12 +74,9 @@ export class Case {
   readonly #golden: Golden;
   readonly #roles: ReadonlySet<string>;
   readonly #used = new Set<string>();
-  #furthest: Worst | undefined;
-  #worst = 0;
-  #values = 0;
-  #wrong = 0;
 
   constructor(golden: Golden, line: GoldenCase) {
+    super();
     this.id = line.id;
     this.kind = line.kind;
     this.options = new Options(line.config);
@@ -79,41 +119,6 @@ export class Case {
   /** The same where the case has such a tensor. */
   compareIfAny(role: string, got: ArrayLike<number>, options: { tolerance?: number; what?: string } = {}): void {
     if (this.has(role)) this.compare(role, got, options);
-  }
-
-  compareNumbers(
-    what: string,
-    got: ArrayLike<number>,
-    expected: ArrayLike<number>,
-    { tolerance = VALUE, shape = [expected.length] }: { tolerance?: number; shape?: readonly number[] } = {},
-  ): void {
-    if (got.length !== expected.length) {
-      throw new Error(`${what}: got ${got.length} numbers, expected ${expected.length}`);
-    }
-    for (let k = 0; k < expected.length; k++) {
-      const error = errorOf(got[k]!, expected[k]!);
-      this.#values++;
-      if (error <= tolerance) {
-        this.#worst = Math.max(this.#worst, error);
-        continue;
-      }
-      this.#wrong++;
-      if (this.#furthest && (Number.isNaN(this.#furthest.error) || error <= this.#furthest.error)) continue;
-      this.#furthest = { what, place: placeOf(k, shape), got: got[k]!, expected: expected[k]!, error };
-    }
-  }
-
-  /** Largest |got − expected| / (1 + |expected|) of the values that are right. */
-  get worst(): number {
-    return this.#worst;
-  }
-
-  /** What is wrong, or undefined. */
-  get failure(): string | undefined {
-    if (this.#values === 0) return "nothing was compared";
-    if (!this.#furthest) return undefined;
-    const { what, place, got, expected } = this.#furthest;
-    return `${what}${place}: got ${got}, expected ${expected} (${this.#wrong} of ${this.#values} values differ)`;
   }
 
   /** A role that no runner has read or compared; PyTorch's own float32 results are there to be looked at only. */

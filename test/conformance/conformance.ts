@@ -85,7 +85,7 @@ export function countSkipped(outcomes: readonly Outcome[]): Record<string, Recor
 }
 
 /** One line for each failing case, one for what was skipped, and the closing one. */
-function report(outcomes: readonly Outcome[]): string[] {
+export function report(outcomes: readonly Outcome[]): string[] {
   const failed = outcomes.flatMap((one) => (one.status === "failed" ? [`failed: ${one.id} ${one.reason}`] : []));
   const passed = outcomes.filter((outcome) => outcome.status === "passed");
   const skipped = Object.entries(countSkipped(outcomes)).map(([kind, reasons]) => {
@@ -124,6 +124,11 @@ export function main(library: Library, args: readonly string[], print: (line: st
   }
   const outcomes = run(library, golden);
   for (const line of report(outcomes)) print(line);
+  return exitCode(outcomes);
+}
+
+/** 1 if a case failed or none passed. */
+export function exitCode(outcomes: readonly Outcome[]): 0 | 1 {
   const all = outcomes.every(({ status }) => status !== "failed");
   return all && outcomes.some(({ status }) => status === "passed") ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-/** Each reader of unrolled/formats on 100,000 mutated files. A case that fails goes into the corpus of ../fuzz.test.ts. */
+/** Each reader of unrolled/formats on 100,000 mutated files. One that fails belongs into ../fuzz.test.ts, by hand. */
 
 import fc from "fast-check";
 import { test } from "vitest";

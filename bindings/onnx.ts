@@ -1,0 +1,5 @@
+/** `unrolled/onnx`: networks out of ONNX files and into them. */
+
+export { exportOnnx, type OnnxExportOptions } from "./onnx/export.ts";
+export { importOnnx, readOnnx, type OnnxOptions } from "./onnx/import.ts";
+export { OnnxModel, type OnnxPort, type OnnxTensors } from "./onnx/model.ts";
