@@ -62,7 +62,6 @@ const ownDefaults: Record<TaskName, Partial<Config>> = {
 export const defaultsOf = (task: TaskName): Config => ({ ...common, ...ownDefaults[task], task });
 
 export const isText = (task: TaskName) => task === "text" || task === "ownText";
-export const isSeries = (task: TaskName) => task === "sines" || task === "sunspots" || task === "ownSeries";
 /** Whether one answer at the end of a sequence is asked for, so that it cannot be cut. */
 export const isLast = (task: TaskName) => task === "remember" || task === "adding";
 

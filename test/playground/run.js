@@ -3,12 +3,12 @@
 // `--screenshots` Chromium takes those of playground/screenshots again.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import axe from "axe-core";
 import { Network } from "unrolled";
 import { browsers } from "../runtimes/browsers.js";
 
@@ -16,7 +16,6 @@ import { browsers } from "../runtimes/browsers.js";
 
 const PATIENCE_MS = 60_000;
 const root = join(import.meta.dirname, "../..");
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
@@ -138,7 +137,7 @@ class Visit {
 
   /** What axe-core calls serious or critical. */
   async findings() {
-    await this.tab.evaluate(axe);
+    await this.tab.evaluate(axe.source);
     return this.tab.evaluate(async () => {
       const { axe } = /** @type {{ axe: { run: () => Promise<{ violations: any[] }> } }} */ (
         /** @type {unknown} */ (globalThis)
@@ -367,10 +366,15 @@ let failures = 0;
 /** @param {string} title @param {() => Promise<string>} check */
 async function report(title, check) {
   const started = performance.now();
-  const verdict = await check().catch((error) => {
+  const patience = new AbortController();
+  const tooLong = setTimeout(2 * PATIENCE_MS, undefined, { signal: patience.signal }).then(() => {
+    throw new Error(`no answer within ${(2 * PATIENCE_MS) / 1000} seconds`);
+  });
+  const verdict = await Promise.race([check(), tooLong]).catch((error) => {
     failures++;
     return `FAILED: ${error instanceof Error ? error.message : String(error)}`;
   });
+  patience.abort();
   const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(5);
   console.log(`  ${title.padEnd(52)} ${seconds} s  ${verdict}`);
 }
