@@ -5,8 +5,8 @@ import { initialStates, initialStatesBackward } from "./layers/initialStates.ts"
 import { Rows, type Layer, type ParameterBlock, type Shape } from "./layers/layer.ts";
 import { whole } from "./whole.ts";
 
-/** Only an output, an output and its loss, or gradients too. */
-export type Purpose = "run" | "evaluate" | "train";
+/** Only an output, with the states of each step kept, an output and its loss, or gradients too. */
+export type Purpose = "run" | "trace" | "evaluate" | "train";
 
 /** A part of a batch: which examples, and which steps of them. */
 export interface Selection {
@@ -208,6 +208,7 @@ export class Engine<C extends { readonly seed: number } = { readonly seed: numbe
     const N = lengths ? lengths.reduce((a, b) => a + b, 0) : B * T;
     Object.assign(this.rows, { N, T, B, order: arena.floats(B), batchSizes: arena.floats(T) });
     this.rows.ragged = lengths !== undefined;
+    if (whole) this.rows.traced = purpose === "trace";
     this.x = arena.floats(N * padded(this.#inputWidth));
     for (const state of this.states) state.value = arena.floats(B * padded(state.units));
     this.outputRows = this.layers.reduce((rows, layer) => layer.plan(arena, rows, training), this.rows);

@@ -231,6 +231,7 @@ export {
   type LayerFlow,
   type Verdict,
 } from "./inspect/gradientFlow.ts";
+export { traceStates, type LayerTrace, type TraceOptions } from "./inspect/traceStates.ts";
 export { gradientCheck, type GradientCheckOptions, type GradientCheckResult } from "./inspect/gradientCheck.ts";
 export { Sampler, type SampleOptions } from "./sample.ts";
 export type { SaveOptions } from "./io/compact.ts";

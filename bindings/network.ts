@@ -219,7 +219,7 @@ export class Network extends Model {
     return fit(this.#engine, this, data, options);
   }
 
-  /** For gradientFlow. @internal */
+  /** For gradientFlow and traceStates. @internal */
   inspect(): Inspected {
     const engine = this.#engine;
     return { engine, layers: this.config.layers, read: (loss, data) => readDataset(engine, loss, data) };

@@ -11,6 +11,7 @@ import { Parameterized } from "../model.ts";
 import type { Network } from "../network.ts";
 import { expectOptions, expectType } from "../validate.ts";
 import { meanByStep, rateOf } from "./flowRate.ts";
+import { gateNames, nameOf } from "./gateNames.ts";
 import { adviseOn, judge, type Verdict } from "./gradientVerdict.ts";
 import type { Inspected } from "./inspected.ts";
 import { scratchOf, spectralRadii } from "./spectralRadius.ts";
@@ -101,14 +102,6 @@ export function gradientFlow(
   }
 }
 
-/** By type of layer and number of gates. */
-const gateNames: Readonly<Partial<Record<LayerDescription["type"], Readonly<Record<number, readonly string[]>>>>> = {
-  elman: { 1: ["h"] },
-  lstm: { 4: ["i", "f", "g", "o"], 3: ["f", "g", "o"] },
-  gru: { 3: ["r", "z", "n"] },
-  jordan: { 1: ["y"] },
-};
-
 /** The outputs whose loss counts: all, those of the last step of each sequence, or those of the first. */
 type Part = "all" | "last" | "first";
 
@@ -133,7 +126,7 @@ function measure(
     const rate = rateOf(ends.states.at(-1)!, lengths, recurrence.reverse);
     const radii = radiiOf(engine, description, recurrence);
     const verdict = judge(rate, T);
-    const name = [engine.layers[layer]!.name, recurrence.label].filter((part) => part !== "").join(".");
+    const name = nameOf(engine.layers[layer]!, recurrence);
     return {
       ...{ name, type: description.type, direction: recurrence.reverse ? "reverse" : "forward", norms: norms! },
       ...(cellNorms && { cellNorms }),

@@ -2,7 +2,7 @@ import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { expectOneOf } from "../validate.ts";
 import { whole } from "../whole.ts";
 import { GateActivations, hasGateOptions } from "./gateActivation.ts";
-import { withoutUndefined, type LayerType, type Rows } from "./layer.ts";
+import { nothingKept, withoutUndefined, type KeptRows, type LayerType, type Rows } from "./layer.ts";
 import { checkRecurrent, Recurrent, Cell, type CellSetting, type RecurrentOptions } from "./recurrent.ts";
 import { isRegularized, Regularization } from "./regularization.ts";
 
@@ -104,6 +104,10 @@ class GruCell extends Cell {
       T, I, H, this.resetAfter, reverse, this.keep,
     );
     return this.y;
+  }
+
+  override kept(): KeptRows {
+    return { ...nothingKept, gates: this.activated };
   }
 
   backward(dx: Pointer, dy: Pointer): void {

@@ -7,6 +7,7 @@ import {
   expectFeatures,
   featureShape,
   Layer,
+  nothingKept,
   withoutUndefined,
   type Builder,
   type LayerOptions,
@@ -143,6 +144,7 @@ class Jordan extends Layer {
       {
         ...{ label: "", reverse: false, rows: this.#rows!, widths: [this.output.size] },
         ...{ wHh: this.#wYh.block, projection: this.#wHy.block, decay: this.#decay },
+        ...{ h: this.#y, kept: nothingKept },
         flowTo: (at) => void (this.#flow = at),
       },
     ];

@@ -22,6 +22,8 @@ export class Rows {
   order: Pointer = 0;
   /** Whether sequences are of different length, so that `order` may be another than the caller's. */
   ragged = false;
+  /** Whether the layers keep the states of each step, as for training, though nothing is dropped. */
+  traced = false;
 }
 
 /** What a decoder looks at: the output of its encoder. */
@@ -102,9 +104,24 @@ export interface Recurrence {
   readonly projection: ParameterBlock | undefined;
   /** Share of the state that stays beside what the matrices make of it. */
   readonly decay: number;
+  /** Rows (N, padded(widths[0])): h of each step. */
+  readonly h: Pointer;
+  /** What traceStates shows beside h. */
+  readonly kept: KeptRows;
   /** Where backward leaves the gradients by the states, rows (N, padded(width)) for each width; 0 for nowhere. */
   flowTo(at: Pointer): void;
 }
+
+/** Rows that a forward pass with `traced` or for training keeps; 0 where there are none. */
+export interface KeptRows {
+  /** (N, gates·padded(H)), after their activations. */
+  readonly gates: Pointer;
+  /** c before each step, (N, padded(H)), and, by sequence, after the last one. */
+  readonly cPrev: Pointer;
+  readonly c: Pointer;
+}
+
+export const nothingKept: KeptRows = { gates: 0, cPrev: 0, c: 0 };
 
 /** What a network gives to the layers it builds. */
 export interface Builder {

@@ -2,7 +2,7 @@ import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { expectBoolean, expectInteger, expectNumber, expectPositive } from "../validate.ts";
 import { whole } from "../whole.ts";
 import { hasGateOptions } from "./gateActivation.ts";
-import { withoutUndefined, type LayerType, type Rows, type StateBuffer } from "./layer.ts";
+import { withoutUndefined, type KeptRows, type LayerType, type Rows, type StateBuffer } from "./layer.ts";
 import { LstmVariantCell } from "./lstmVariant.ts";
 import {
   checkRecurrent,
@@ -126,6 +126,10 @@ class LstmCell extends Cell {
       T, I, H, reverse, this.keep,
     );
     return this.y;
+  }
+
+  override kept(): KeptRows {
+    return { gates: this.activated, cPrev: this.cPrev, c: this.c.value };
   }
 
   backward(dx: Pointer, dy: Pointer): void {

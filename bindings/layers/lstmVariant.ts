@@ -1,7 +1,7 @@
 import { padded, type Arena, type Pointer } from "../core/core.ts";
 import { fanInUniform, fanOutUniform, initialize } from "../initializer.ts";
 import { GateActivations } from "./gateActivation.ts";
-import type { ParameterBlock, Rows, StateBuffer } from "./layer.ts";
+import type { KeptRows, ParameterBlock, Rows, StateBuffer } from "./layer.ts";
 import type { LstmOptions } from "./lstm.ts";
 import { Cell, stateBuffer, type CellSetting } from "./recurrent.ts";
 import { isRegularized, Regularization } from "./regularization.ts";
@@ -143,6 +143,10 @@ export class LstmVariantCell extends Cell {
       T, I, H, R, this.gates, activations ? 0 : gateClip, cellClip, reverse, this.keep,
     );
     return this.y;
+  }
+
+  override kept(): KeptRows {
+    return { gates: this.activated, cPrev: this.cPrev, c: this.c.value };
   }
 
   backward(dx: Pointer, dy: Pointer): void {

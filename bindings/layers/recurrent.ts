@@ -8,7 +8,9 @@ import {
   expectFeatures,
   featureShape,
   Layer,
+  nothingKept,
   type Builder,
+  type KeptRows,
   type LayerOptions,
   type ParameterBlock,
   type Recurrence,
@@ -261,6 +263,11 @@ export abstract class Cell {
   /** y rows (N, padded(R)); the states hold the initial before and the final after. */
   abstract forward(x: Pointer): Pointer;
 
+  /** Of the last forward pass. */
+  kept(): KeptRows {
+    return nothingKept;
+  }
+
   /** Adds to dx (0: not wanted); the state gradients hold those of the final before and of the initial state after. */
   abstract backward(dx: Pointer, dy: Pointer): void;
 }
@@ -370,6 +377,8 @@ export class Recurrent extends Layer {
         wHh: cell.setting.parameters.wHh,
         projection: cell.projection,
         decay: 0,
+        h: cell.y,
+        kept: cell.kept(),
         flowTo: (at: Pointer) => void (cell.flow = at),
       })),
     );
@@ -393,8 +402,9 @@ export class Recurrent extends Layer {
 
   override plan(arena: Arena, rows: Rows, training: boolean): Rows {
     this.#rows = rows;
+    const keep = whole && (training || rows.traced);
     for (const level of this.#levels) {
-      for (const cell of level.cells) cell.plan(arena, rows, training);
+      for (const cell of level.cells) cell.plan(arena, rows, keep);
       level.joined = level.cells.length === 2 ? arena.floats(rows.N * padded(this.output.size)) : 0;
       if (whole) level.mask = 0;
     }

@@ -34,9 +34,10 @@ export class Regularization {
   plan(arena: Arena, batch: Rows, training: boolean, rows: number): void {
     const [h, c] = this.#widths;
     const zones = Math.max(...this.#rates) > 0;
-    const drops = training && this.#recurrentDropout > 0;
+    const draws = training && !batch.traced;
+    const drops = draws && this.#recurrentDropout > 0;
     this.#rows = batch;
-    this.#training = training;
+    this.#training = draws;
     this.#filled = false;
     this.mask = drops ? arena.floats(batch.B * h) : 0;
     this.hIn = drops ? arena.floats(batch.B * h) : 0;

@@ -49,6 +49,8 @@ export interface VariantOptions {
   lengths?: readonly number[] | undefined;
   masks?: ((suffix: string, b: number) => Masks) | undefined;
   nudge?: Nudge | undefined;
+  /** Is shown what each step of a cell hands on. */
+  watch?: ((suffix: string, b: number, t: number, seen: Seen) => void) | undefined;
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -77,8 +79,13 @@ interface State {
   c: Vector;
 }
 
+/** A state, and what the gates were that made it. */
+interface Seen extends State {
+  gates?: Record<string, Vector>;
+}
+
 /** One step of one sequence; `p` gives a parameter of this cell, `nudge` is added to c. */
-type Step = (p: (name: string) => Vector, x: Vector, prev: State, hIn: Vector, nudge?: Vector) => State;
+type Step = (p: (name: string) => Vector, x: Vector, prev: State, hIn: Vector, nudge?: Vector) => Seen;
 
 /** h = f(W_ih·x + b_ih + W_hh·hIn + b_hh) */
 function elman(f: (x: number) => number): Step {
@@ -99,7 +106,8 @@ function gru(resetBefore: boolean): Step {
     const before = product(p("weight_hh").subarray(2 * H * H), reset);
     const inner = (k: number) => (resetBefore ? before[k]! + p("bias_hh")[2 * H + k]! : r![k]! * u[2 * H + k]!);
     const n = map(H, (k) => Math.tanh(a[2 * H + k]! + inner(k)));
-    return { h: map(H, (k) => (1 - z![k]!) * n[k]! + z![k]! * h[k]!), c: new Float64Array(0) };
+    const next = map(H, (k) => (1 - z![k]!) * n[k]! + z![k]! * h[k]!);
+    return { h: next, c: new Float64Array(0), gates: { r: r!, z: z!, n } };
   };
 }
 
@@ -119,11 +127,14 @@ function lstm({ hiddenSize: H, gateClip, cellClip, ...has }: VariantConfig): Ste
     };
     const f = map(H, (k) => sigmoid(input("f", k, before)));
     const i = map(H, (k) => (has.coupled ? 1 - f[k]! : sigmoid(input("i", k, before))));
-    const sum = map(H, (k) => clip(f[k]! * before[k]! + i[k]! * Math.tanh(input("g", k)), cellClip));
+    const g = map(H, (k) => Math.tanh(input("g", k)));
+    const sum = map(H, (k) => clip(f[k]! * before[k]! + i[k]! * g[k]!, cellClip));
     const c = nudge ? plus(sum, nudge) : sum;
     const shown = normal("c", c);
-    const m = map(H, (k) => sigmoid(input("o", k, c)) * Math.tanh(shown[k]!));
-    return { h: has.projection ? product(p("weight_hr"), m) : m, c };
+    const o = map(H, (k) => sigmoid(input("o", k, c)));
+    const m = map(H, (k) => o[k]! * Math.tanh(shown[k]!));
+    const own = has.coupled ? { f, g, o } : { i, f, g, o };
+    return { h: has.projection ? product(p("weight_hr"), m) : m, c, gates: own };
   };
 }
 
@@ -149,6 +160,7 @@ function direction(
   initial: State,
   masks: Masks,
   nudge: Nudge | undefined,
+  watch: ((t: number, seen: Seen) => void) | undefined,
 ) {
   const gates = params[`weight_ih${suffix}`]!.length;
   const p = (name: string): Vector => params[name + suffix] ?? new Float64Array(gates); // biases that are not there
@@ -164,6 +176,7 @@ function direction(
     if (own?.h) state.h = plus(state.h, own.h);
     if (own?.c && zoneC) state.c = state.c.map((v, k) => v + zoneC[k]! * own.c![k]!); // what is kept moves too
     ys[t] = state.h;
+    watch?.(t, { ...next, ...state });
   }
   return { ys, last: state };
 }
@@ -171,7 +184,7 @@ function direction(
 /** Output (B, T, D·R), zero beyond each length, and the final states, flat as those given. */
 export function recurrentVariant(config: VariantConfig, params: Params, x: Vector, options: VariantOptions) {
   const { inputSize: I, hiddenSize: H, numLayers, bidirectional } = config;
-  const { batch: B, state, masks, nudge } = options;
+  const { batch: B, state, masks, nudge, watch } = options;
   const R = config.projection ?? H;
   const C = config.cell === "lstm" ? H : 0;
   const T = x.length / (B * I);
@@ -196,7 +209,9 @@ export function recurrentVariant(config: VariantConfig, params: Params, x: Vecto
           c: state?.slice(...cAt(s, b)) ?? params[`c0${suffix}`] ?? new Float64Array(C),
         };
         const own = nudge?.suffix === suffix && nudge.b === b ? nudge : undefined;
-        const pass = direction(stepOf(config), params, suffix, xs, initial, masks?.(suffix, b) ?? {}, own);
+        const pass = direction(stepOf(config), params, suffix, xs, initial, masks?.(suffix, b) ?? {}, own, (t, seen) =>
+          watch?.(suffix, b, t, seen),
+        );
         finals.set(pass.last.h, hAt(s, b)[0]);
         finals.set(pass.last.c, cAt(s, b)[0]);
         return pass;

@@ -1,0 +1,26 @@
+// `npm run playground:build`: the playground as static files in playground/dist, with the package as it is published.
+import { copyFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const here = import.meta.dirname;
+const out = join(here, "dist");
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+await build({
+  entryPoints: ["page.ts", "worker.ts"].map((name) => join(here, "src", name)).concat(join(here, "style.css")),
+  outdir: out,
+  entryNames: "[name]",
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  minify: true,
+  tsconfigRaw: {}, // the repository's leads to the sources instead of the package
+  logLevel: "warning",
+});
+for (const name of ["index.html", "icon.svg"]) copyFileSync(join(here, name), join(out, name));
+copyFileSync(join(here, "../node_modules/uplot/LICENSE"), join(out, "uplot.license.txt"));
+cpSync(join(here, "data"), out, { recursive: true });
+copyFileSync(join(here, "../examples/data/asyoulik.txt"), join(out, "asyoulik.txt"));

@@ -1,0 +1,32 @@
+// `npm run playground [-- PORT]`: playground/dist over HTTP, under a strict content security policy. Any server of files will do.
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
+
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+const types = /** @type {Record<string, string>} */ ({
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".csv": "text/csv; charset=utf-8",
+  ".txt": "text/plain; charset=utf-8",
+});
+const folder = join(import.meta.dirname, "dist");
+
+const server = createServer(async ({ url = "/" }, response) => {
+  const { pathname } = new URL(url, "http://localhost"); // without dots: nothing outside of the folder is reached
+  const file = join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname);
+  const content = await readFile(file).catch(() => undefined);
+  response.writeHead(content ? 200 : 404, {
+    "Content-Type": types[extname(file)] ?? "application/octet-stream",
+    "Content-Security-Policy": POLICY,
+  });
+  response.end(content);
+});
+
+server.listen(Number(process.argv[2] ?? 8080), "127.0.0.1", () => {
+  const address = server.address();
+  const port = address !== null && typeof address === "object" ? address.port : 0;
+  console.log(`http://localhost:${port}/`);
+});
