@@ -1,5 +1,5 @@
 // Packs the package, installs the tarball offline in an empty folder, looks at what is in it, asks TypeScript about its
-// types and uses it there.
+// types, and uses it there, by the first lines of the README too.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -106,6 +106,16 @@ function checkSourceMaps(installed) {
   }
 }
 
+/** The README's first program, as a newcomer pastes it, prints what the README says. @param {string} cwd */
+function checkReadme(cwd) {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const [, code, output] = /^```js\n(.*?)^```$.*?^```text\n(.*?)^```$/ms.exec(readme) ?? [];
+  assert(code !== undefined && output !== undefined, "README.md begins with a program and what it prints");
+  writeFileSync(join(cwd, "learn.mjs"), code);
+  assert.equal(execFileSync(process.execPath, ["learn.mjs"], { cwd, encoding: "utf8" }), output);
+  console.log(output);
+}
+
 try {
   run("npm", ["pack", "--silent", "--pack-destination", folder], root);
   const tarball = readdirSync(folder).find((file) => file.endsWith(".tgz"));
@@ -118,6 +128,7 @@ try {
   checkSourceMaps(join(folder, "node_modules/unrolled"));
   checkTypes(folder);
   run(process.execPath, ["smoke.js"], folder);
+  checkReadme(folder);
   run(join(folder, "node_modules/.bin/unrolled"), ["--help"], folder);
 } finally {
   rmSync(folder, { recursive: true, force: true });
