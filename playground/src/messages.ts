@@ -89,6 +89,8 @@ export interface Built {
   inputs: string[];
   columns: string[];
   about: string;
+  /** Each step has a loss of its own, not the last one alone. */
+  everyStep: boolean;
 }
 
 export interface Speed {

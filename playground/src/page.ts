@@ -311,7 +311,9 @@ function showBuilt(next: Built): void {
   );
   say(
     element("flow-note", HTMLElement),
-    "How large the gradient of the loss is when it arrives at each step. Where it is a straight line down to the left, early steps teach the network nothing.",
+    next.everyStep
+      ? "How large the gradient of the loss is when it arrives at each step. Each step has a loss of its own here, which keeps the line up; the verdict is on what the last step’s loss alone sends back."
+      : "How large the gradient of the loss is when it arrives at each step. Where it is a straight line down to the left, early steps teach the network nothing.",
   );
 }
 

@@ -114,7 +114,7 @@ async function set(next: Config, file: Own | undefined, loaded?: Network): Promi
           .join(" → "),
       })),
       ...{ lossName: made.lossName, baseline: made.baseline, question: made.question, inputs: made.probeText },
-      ...{ columns: made.columns, about: made.about },
+      ...{ columns: made.columns, about: made.about, everyStep: !made.last },
     },
   });
   measure();
