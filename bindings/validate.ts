@@ -89,3 +89,14 @@ export function expectOptions(where: string, options: unknown, known: readonly s
     throw new TypeError(`${where}: unknown option "${key}"; known are ${known.join(", ")}${more}`);
   }
 }
+
+/** Quantiles of a distribution, each in (0, 1). @returns a copy */
+export function expectQuantiles(quantiles: unknown): number[] {
+  expectType(Array.isArray(quantiles), "quantiles", "an array of numbers", quantiles);
+  expectRange(quantiles.length > 0, "quantiles", "at least one number", quantiles);
+  return Array.from(quantiles, (value: unknown, i) => {
+    const q = expectNumber(`quantiles[${i}]`, value, 0, 1);
+    expectRange(q > 0 && q < 1, `quantiles[${i}]`, "a number between 0 and 1", q);
+    return q;
+  });
+}

@@ -11,10 +11,13 @@ import {
   errorRate,
   f1Score,
   gru,
+  intervalCoverage,
   meanAbsoluteErrorOf,
   meanAbsolutePercentageError,
+  meanPinballLoss,
   Network,
   perplexity,
+  quantile,
   rootMeanSquaredError,
   tensor,
 } from "../bindings/index.ts";
@@ -22,6 +25,53 @@ import { errorOf, expectError, indices, lehmer, numbers, type Kind } from "./sup
 
 const f32 = (...values: number[]) => Float32Array.from(values);
 const i32 = (...values: number[]) => Int32Array.from(values);
+
+describe("forecasts of quantiles", () => {
+  test("the pinball loss weighs what is above by q, and what is below by 1 − q", () => {
+    expect(meanPinballLoss([3, 3], [5], [0.1, 0.9])).toBeCloseTo((0.1 * 2 + 0.9 * 2) / 2, 12);
+    expect(meanPinballLoss([3, 3], [2], [0.1, 0.9])).toBeCloseTo((0.9 * 1 + 0.1 * 1) / 2, 12);
+    expect(meanPinballLoss(tensor(f32(1, 2, 4), [1, 3]), tensor(f32(2), [1, 1]), [0.25, 0.5, 0.75])).toBeCloseTo(
+      (0.25 + 0 + 0.5) / 3,
+      12,
+    );
+  });
+
+  test("it is what quantile() makes least", () => {
+    const quantiles = [0.1, 0.5, 0.9];
+    const random = lehmer(3);
+    const targets = tensor(Float32Array.from({ length: 64 }, random), [64, 1]);
+    const inputs = tensor(new Float32Array(64).fill(1), [64, 1]);
+    const net = new Network({ input: { features: 1 }, layers: [dense(3)], seed: 1 });
+    const { loss } = net.evaluate({ inputs, targets }, { loss: quantile({ quantiles }) });
+    expect(meanPinballLoss(net.predict(inputs), targets, quantiles)).toBeCloseTo(loss, 6);
+  });
+
+  test("the coverage counts what lies within, ends included", () => {
+    expect(intervalCoverage([0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 0.5, 2])).toBe(0.75);
+    expect(intervalCoverage([2], [1], [1.5])).toBe(0);
+  });
+
+  test.each<[string, () => unknown, Kind, RegExp]>([
+    [
+      "too few",
+      () => meanPinballLoss([1], [1], [0.1, 0.9]),
+      RangeError,
+      /expected 2 numbers, 2 quantiles for each .* got 1/,
+    ],
+    ["no quantile", () => meanPinballLoss([1], [1], []), RangeError, /"quantiles" expected at least one number/],
+    ["a quantile of 1", () => meanPinballLoss([1], [1], [1]), RangeError, /"quantiles\[0\]" expected a number between/],
+    ["nothing", () => meanPinballLoss([], [], [0.5]), RangeError, /"actual" expected at least one number/],
+    [
+      "ends of another length",
+      () => intervalCoverage([1], [1, 2], [1, 2]),
+      RangeError,
+      /"low" expected 2 numbers, .* got 1/,
+    ],
+    ["a text", () => intervalCoverage("a" as never, [1], [1]), TypeError, /"low" expected a tensor/],
+  ])("%s is an error", async (_, call, kind, message) => {
+    expectError(await errorOf(call), kind, message);
+  });
+});
 
 describe("errors of forecasts", () => {
   test.each([

@@ -7,6 +7,7 @@ import {
   expectNumber,
   expectOneOf,
   expectOptions,
+  expectQuantiles,
   expectRange,
   expectType,
   wrongType,
@@ -36,6 +37,41 @@ export function meanAbsolutePercentageError(predicted: Numbers, actual: Numbers)
     if (a !== 0) return Math.abs((p - a) / a);
     throw new RangeError(`"actual" expected numbers other than 0, got 0 at ${i}: use meanAbsoluteErrorOf()`);
   });
+}
+
+/**
+ * The mean pinball loss, max(q·d, (q − 1)·d) with d = actual − predicted, in the unit of the numbers: how good forecasts of
+ * quantiles are, less is better. @param predicted the quantiles of a number side by side, as `quantile` has them learnt: as many
+ * times `actual` as there are quantiles
+ */
+export function meanPinballLoss(predicted: Numbers, actual: Numbers, quantiles: readonly number[]): number {
+  const [p, a] = [readNumbers("predicted", predicted), readNumbers("actual", actual)];
+  const { length: Q } = expectQuantiles(quantiles);
+  expectRange(a.length > 0, "actual", "at least one number", actual);
+  const needed = `${a.length * Q} numbers, ${Q} quantiles for each of "actual"`;
+  if (p.length !== a.length * Q) throw new RangeError(`"predicted" expected ${needed}, got ${p.length}`);
+  let sum = 0;
+  for (let i = 0; i < p.length; i++) {
+    const [q, d] = [quantiles[i % Q]!, a[Math.floor(i / Q)]! - p[i]!];
+    sum += Math.max(q * d, (q - 1) * d);
+  }
+  return sum / p.length;
+}
+
+/** The share of numbers that lie in their interval, the ends included: 0.8 is what an interval of quantiles 0.1 to 0.9 should hold. */
+export function intervalCoverage(low: Numbers, high: Numbers, actual: Numbers): number {
+  const [from, to, a] = [readNumbers("low", low), readNumbers("high", high), readNumbers("actual", actual)];
+  expectRange(a.length > 0, "actual", "at least one number", actual);
+  for (const [name, { length }] of [
+    ["low", from],
+    ["high", to],
+  ] as const) {
+    if (length !== a.length)
+      throw new RangeError(`"${name}" expected ${a.length} numbers, as "actual" has, got ${length}`);
+  }
+  let within = 0;
+  for (let i = 0; i < a.length; i++) if (from[i]! <= a[i]! && a[i]! <= to[i]!) within++;
+  return within / a.length;
 }
 
 function meanOver(predicted: Numbers, actual: Numbers, error: (p: number, a: number, i: number) => number): number {

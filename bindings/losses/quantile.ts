@@ -1,5 +1,5 @@
 import type { OutputForm, Values } from "../data/values.ts";
-import { expectNumber, expectOptions, expectRange, expectType } from "../validate.ts";
+import { expectOptions, expectQuantiles, expectRange } from "../validate.ts";
 import { checkReduction, type Loss, type Reduced, RowLoss, type Rows } from "./loss.ts";
 import { enterWeights, readNumbers } from "./targets.ts";
 
@@ -13,11 +13,7 @@ class Quantile extends RowLoss {
 
   constructor(options: QuantileOptions) {
     super("quantile", checkReduction(options));
-    const { quantiles } = options;
-    expectType(Array.isArray(quantiles), "quantiles", "an array of numbers", quantiles);
-    expectRange(quantiles.length > 0, "quantiles", "at least one number", quantiles);
-    const checked = Array.from(quantiles, (q: unknown, i) => expectBetween(`quantiles[${i}]`, q));
-    this.quantiles = Object.freeze(checked);
+    this.quantiles = Object.freeze(expectQuantiles(options.quantiles));
   }
 
   override read(targets: unknown, outputs: OutputForm): Values {
@@ -32,12 +28,6 @@ class Quantile extends RowLoss {
     const at = enterWeights(engine, this.quantiles);
     return engine.core.functions.quantile(dy, y, targets, at, weights, N, F / Q, Q, scale);
   }
-}
-
-function expectBetween(name: string, value: unknown): number {
-  const q = expectNumber(name, value, 0, 1);
-  expectRange(q > 0 && q < 1, name, "a number between 0 and 1", q);
-  return q;
 }
 
 /**

@@ -4,7 +4,9 @@ import {
   dense,
   dropout,
   gru,
+  intervalCoverage,
   meanAbsolutePercentageError,
+  meanPinballLoss,
   Network,
   quantile,
   readCsv,
@@ -104,7 +106,9 @@ const aboveLevel = outputs.filter((_, i) => Math.floor(i / 3) % length >= histor
 const forecast = scaler.inverse(aboveLevel.map((x, i) => x + levels[Math.floor(i / 3 / horizon)]));
 const truth = Float32Array.from(ahead, (day) => births[day]);
 const lastWeek = Float32Array.from(ahead, (day, i) => births[day - (i % horizon < 7 ? 7 : 14)]);
-const median = forecast.filter((_, i) => i % 3 === 1);
+/** Forecasts of one quantile. @param {Float32Array} forecast @param {number} k */
+const column = (forecast, k) => forecast.filter((_, i) => i % 3 === k);
+const median = column(forecast, 1);
 
 /** The quantiles of the naive forecast's errors in the years before, around it: an interval without a network. */
 const errors = births
@@ -114,15 +118,8 @@ const errors = births
 const spread = quantiles.map((q) => errors[Math.floor(q * errors.length)]);
 const naive = Float32Array.from({ length: forecast.length }, (_, i) => lastWeek[Math.floor(i / 3)] + spread[i % 3]);
 
-/** Mean pinball loss, births. @param {Float32Array} forecast */
-const pinball = (forecast) =>
-  forecast.reduce((sum, x, i) => {
-    const [d, q] = [truth[Math.floor(i / 3)] - x, quantiles[i % 3]];
-    return sum + Math.max(q * d, (q - 1) * d);
-  }, 0) / forecast.length;
 /** Share of days within the interval, in %. @param {Float32Array} forecast */
-const coverage = (forecast) =>
-  (100 * truth.filter((x, i) => x >= forecast[3 * i] && x <= forecast[3 * i + 2]).length) / truth.length;
+const coverage = (forecast) => 100 * intervalCoverage(column(forecast, 0), column(forecast, 2), truth);
 
 heading("fourteen days");
 const first = Math.floor(count / 2) * horizon;
@@ -150,9 +147,9 @@ report(`births in the USA on ${days.toLocaleString("en")} days`, [
   },
   {
     measure: "pinball loss of the quantiles, births",
-    reached: pinball(forecast),
+    reached: meanPinballLoss(forecast, truth, quantiles),
     atMost: quick ? 85 : 60,
-    baseline: ["last week with its errors", pinball(naive)],
+    baseline: ["last week with its errors", meanPinballLoss(naive, truth, quantiles)],
     digits: 1,
   },
 ]);

@@ -1,5 +1,6 @@
 // Music: an LSTM learns six piano rags by Scott Joplin from their MIDI files and writes one of its own, music.mid.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import tonejs from "@tonejs/midi";
 import { adam, crossEntropy, dense, dropout, embedding, generate, languageModelData, lstm, Network } from "unrolled";
 import { heading, progress, quick, report } from "../shared.js";
@@ -32,12 +33,12 @@ function readPiece(file) {
   }).flat();
 }
 
-const folder = new URL("../data/rags/", import.meta.url).pathname;
+const folder = join(import.meta.dirname, "../data/rags");
 const names = readdirSync(folder).filter((name) => name.endsWith(".mid"));
 const heldOut = "peacherine-rag.mid";
 const training = names.filter((name) => name !== heldOut);
-const pieces = training.map((name) => readPiece(folder + name));
-const test = readPiece(folder + heldOut);
+const pieces = training.map((name) => readPiece(join(folder, name)));
+const test = readPiece(join(folder, heldOut));
 const isNote = (/** @type {number} */ token) => token < pitches;
 const count = pieces.flat().filter(isNote).length;
 console.log(

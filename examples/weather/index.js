@@ -5,8 +5,10 @@ import {
   dense,
   dropout,
   gru,
+  intervalCoverage,
   last,
   meanAbsoluteErrorOf,
+  meanPinballLoss,
   Network,
   quantile,
   readCsv,
@@ -81,17 +83,12 @@ const fromClimate = Float32Array.from(
 const lastYear = Float32Array.from(truth, (_, i) => temp_max[cut - 365 + Math.floor(i / horizon) + (i % horizon)]);
 const lastDay = Float32Array.from(truth, (_, i) => temp_max[cut - 1 + Math.floor(i / horizon)]);
 
-/** Every third number. @param {Float32Array} numbers @param {number} from */
-const median = (numbers, from = 1) => numbers.filter((_, i) => i % 3 === from);
-/** Mean pinball loss, °C. @param {Float32Array} forecast */
-const pinball = (forecast) =>
-  forecast.reduce((sum, x, i) => {
-    const [d, q] = [truth[Math.floor(i / 3)] - x, quantiles[i % 3]];
-    return sum + Math.max(q * d, (q - 1) * d);
-  }, 0) / forecast.length;
+/** Forecasts of one quantile. @param {Float32Array} forecast @param {number} k */
+const column = (forecast, k) => forecast.filter((_, i) => i % 3 === k);
+/** @param {Float32Array} forecast */
+const median = (forecast) => column(forecast, 1);
 /** Share of days within the interval. @param {Float32Array} forecast */
-const coverage = (forecast) =>
-  truth.filter((x, i) => x >= forecast[3 * i] && x <= forecast[3 * i + 2]).length / truth.length;
+const coverage = (forecast) => intervalCoverage(column(forecast, 0), column(forecast, 2), truth);
 /** Mean width of the interval. @param {Float32Array} forecast */
 const width = (forecast) => truth.reduce((sum, _, i) => sum + forecast[3 * i + 2] - forecast[3 * i], 0) / truth.length;
 
@@ -146,8 +143,8 @@ report(`vega-datasets: ${days.toLocaleString("en")} days of weather`, [
   },
   {
     measure: "pinball loss of the quantiles, °C",
-    reached: pinball(forecast),
+    reached: meanPinballLoss(forecast, truth, quantiles),
     atMost: quick ? 0.93 : 0.9,
-    baseline: ["the season", pinball(fromClimate)],
+    baseline: ["the season", meanPinballLoss(fromClimate, truth, quantiles)],
   },
 ]);
