@@ -164,7 +164,7 @@ describe("Keras", () => {
     ["a state between batches", changed(layer(4, "stateful", true)), "unsupported", /stateful = true: save it with stateful=False/],
     ["returned states", changed(layer(4, "return_state", true)), "unsupported", /return_state = true/],
     ["a sum of directions", changed(layer(2, "merge_mode", "sum")), "unsupported", /merge_mode = "sum"/],
-    ["hard_sigmoid gates", changed(layer(4, "recurrent_activation", "hard_sigmoid")), "unsupported", /recurrent_activation = "hard_sigmoid"/],
+    ["relu gates", changed(layer(4, "recurrent_activation", "relu")), "unsupported", /recurrent_activation = "relu": only "sigmoid" and "hard_sigmoid"/],
     ["relu in a GRU", changed(layer(4, "activation", "relu")), "unsupported", /the activation "relu": only "tanh"/],
     ["a custom activation", changed(layer(8, "activation", { class_name: "function" })), "unsupported", /layer "head": the activation an object/],
     ["an activation of Object.prototype", changed(layer(8, "activation", "toString")), "unsupported", /the activation "toString"/],
@@ -202,6 +202,16 @@ describe("Keras", () => {
   });
 
   test.each([
+    ["3.3.3", 1 / 6],
+    ["2.15.0", 0.2],
+  ])("hard_sigmoid gates have the slope of Keras %s", (version, alpha) => {
+    const files = unzipSync(changed(layer(4, "recurrent_activation", "hard_sigmoid")));
+    files["metadata.json"] = new TextEncoder().encode(JSON.stringify({ keras_version: version }));
+    const found = importKeras(zipSync(files)).config.layers.find(({ name }) => name === "gru_7");
+    expect(found).toMatchObject({ activations: [{ type: "hardSigmoid", alpha, beta: 0.5 }, "tanh"], reset: "after" });
+  });
+
+  test.each([
     ["latest.h5", /a superblock of version \d/],
     ["chunked.h5", /"layers\/dense\/vars\/0", compressed or otherwise filtered/],
     ["bigendian.h5", /big-endian/],
@@ -216,7 +226,7 @@ describe("TensorFlow.js", () => {
   const vectors = (name: string) => json(`tensorflowJs/${name}.out.json`) as Vectors;
   const model = (name: string) => json(`tensorflowJs/${name}.json`) as object;
 
-  test.each(["sequential", "functional", "distributed"])("%s gives what TensorFlow.js gave", (name) => {
+  test.each(["sequential", "functional", "distributed", "defaults"])("%s gives what TensorFlow.js gave", (name) => {
     const net = importTensorFlowJs(file(`tensorflowJs/${name}.json`), shards(name));
     expect(far(net, vectors(name))).toBeLessThan(1e-6);
     expect(JSON.parse(net.metadata.origin!)).toMatchObject({ format: "tensorflow.js", version: "tfjs-layers 4.22.0" });
@@ -318,7 +328,7 @@ describe("TensorFlow.js", () => {
     ["a huge shape", spec((one) => put(one, "shape", [1e15, 3])), "truncated", /the shards end before/],
     ["a shape too small", spec((one) => put(one, "shape", [1, 3])), "mismatch", /bytes more than the weights/],
     ["a quantization that is not known", spec((one) => put(one, "quantization", { dtype: "int4" })), "malformed", /the quantization of/],
-    ["hardSigmoid gates", changed("functional", (m) => put(m, "modelTopology.config.layers.1.config.layer.config.recurrent_activation", "hard_sigmoid")), "unsupported", /recurrent_activation = "hard_sigmoid"/],
+    ["relu gates", changed("functional", (m) => put(m, "modelTopology.config.layers.1.config.layer.config.recurrent_activation", "relu")), "unsupported", /recurrent_activation = "relu": only "sigmoid" and "hard_sigmoid"/],
     ["a file too many", changed("functional", (m) => listIn(m, "weightsManifest.0.paths").push("third.bin")), "mismatch", /no shard "third\.bin"/],
     ["a path of Object.prototype", changed("functional", (m) => put(m, "weightsManifest.0.paths", [7])), "malformed", /a path/],
   ]; // prettier-ignore

@@ -5,7 +5,7 @@
 
 import type { ActivationName } from "../activation.ts";
 import { FormatError } from "../errors.ts";
-import type { LayerDescription, NetworkConfig } from "../index.ts";
+import type { GateActivation, LayerDescription, NetworkConfig } from "../index.ts";
 import { show } from "../validate.ts";
 import { gateLayouts, gatesToOurs, ourLayout, reorderGates, transpose, type GatedCell } from "./gates.ts";
 import { isObject } from "./json.ts";
@@ -334,11 +334,21 @@ class Conversion {
       return { type: "elman", ...common, activation: known };
     }
     if (activation !== "tanh") throw unsupported(inner, `the activation ${show(activation)}`, 'only "tanh" is read');
+    const gate = this.#gateOf(inner);
+    const activations = gate === "sigmoid" ? {} : { activations: [gate, ...cellActivations[cell]] };
+    if (cell === "lstm") return { type: "lstm", ...common, ...activations };
+    return { type: "gru", ...common, ...activations, reset: reset! };
+  }
+
+  /** The activation of the gates. hard_sigmoid, which is TensorFlow.js' default, has another slope since Keras 3. */
+  #gateOf(inner: KerasLayer): GateActivation {
     const gate = inner.config.recurrent_activation;
-    if (gate !== "sigmoid") {
-      throw unsupported(inner, `recurrent_activation = ${show(gate)}`, 'only "sigmoid" is read: train it with that');
+    if (gate === "sigmoid") return gate;
+    if (gate === "hard_sigmoid" || gate === "hardSigmoid") {
+      return { type: "hardSigmoid", alpha: this.#isKeras3 ? 1 / 6 : 0.2, beta: 0.5 };
     }
-    return cell === "lstm" ? { type: "lstm", ...common } : { type: "gru", ...common, reset: reset! };
+    const cure = 'only "sigmoid" and "hard_sigmoid" are read: train it with one of them';
+    throw unsupported(inner, `recurrent_activation = ${show(gate)}`, cure);
   }
 
   /** With reset_after the bias has two rows. Early files do not say it in another way. */
@@ -384,6 +394,9 @@ class Conversion {
     throw new FormatError("mismatch", `layer ${show(layer.name)}: its ${role} expected shape ${shapes}`);
   }
 }
+
+/** Those of a cell behind its gates, in the order of the option `activations`. */
+const cellActivations = { lstm: ["tanh", "tanh"], gru: ["tanh"] } as const;
 
 const cells: Readonly<Record<string, GatedCell | undefined>> = Object.assign(
   Object.create(null) as Record<string, GatedCell>,
