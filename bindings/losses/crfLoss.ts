@@ -71,10 +71,11 @@ class CrfLoss extends Loss {
 /** The weight of each sequence, in the order of the layers. */
 function enterWeights(engine: Engine, { weights }: Goal, selection?: Selection): void {
   engine.room(0);
-  const to = engine.core.view(engine.weights, engine.outputRows.B).fill(1);
-  if (!weights) return;
-  const words = new Int32Array(to.buffer, to.byteOffset, to.length);
-  engine.order.forEach((place, b) => (words[b] = weights.data[selection?.examples[place] ?? place]!));
+  const at = engine.weights >>> 2;
+  engine.order.forEach((place, b) => {
+    if (weights) engine.core.i32[at + b] = weights.data[selection?.examples[place] ?? place]!;
+    else engine.core.f32[at + b] = 1;
+  });
 }
 
 /** Weights of the sequences of a batch, and of all their steps. */

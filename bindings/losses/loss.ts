@@ -29,7 +29,7 @@ export interface LossResult {
   readonly value: number;
 }
 
-/** Of targets that are classes: how many count, and at how many of them the largest output stands. */
+/** Of targets that are classes: how many count, and at how many of them the largest output stands, or what is decoded is right. */
 export interface Hits {
   readonly counted: number;
   readonly correct: number;
