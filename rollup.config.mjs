@@ -122,6 +122,7 @@ const learning = new Set([
     "gradient",
     "initialStates",
     "kept",
+    "lossGradientSize",
     "order",
     "packBackward",
     "packHiddenRows",

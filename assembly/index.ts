@@ -56,6 +56,7 @@ export {
   quantile,
   sumWeights,
 } from "./loss";
+export { crf, crfViterbi } from "./crf";
 export { ctc } from "./ctc";
 export { gaussianMixture } from "./gaussianMixture";
 export {

@@ -1,6 +1,7 @@
 import { layerTypes, normalizeLayer, type LayerDescription } from "./layers/index.ts";
 import type { LayerType } from "./layers/layer.ts";
 import { expectInteger, expectOptions, expectRange, expectType } from "./validate.ts";
+import { whole } from "./whole.ts";
 
 /** What a network is made from: plain JSON. */
 export interface NetworkConfig {
@@ -16,11 +17,22 @@ export interface NetworkConfig {
 export function normalizeConfig(config: NetworkConfig): Required<NetworkConfig> {
   expectOptions("Network", config, ["input", "layers", "seed"]);
   const { input, layers, seed = 0 } = config;
-  return Object.freeze({
+  const checked = Object.freeze({
     input: normalizeInput("input", input),
     layers: normalizeLayers<LayerDescription>("layers", layers, layerTypes),
     seed: normalizeSeed(seed),
   });
+  if (whole) expectCrfLast(checked.layers);
+  return checked;
+}
+
+/** What comes out of crf() belongs to its loss and to decoding. */
+function expectCrfLast(layers: readonly LayerDescription[]): void {
+  const at = layers.findIndex(({ type }) => type === "crf");
+  if (at < 0 || at === layers.length - 1) return;
+  const { type } = layers.at(-1)!;
+  const cure = type === "crf" ? "leave one of them out" : `put it behind ${type}()`;
+  throw new TypeError(`"layers[${at}]" is crf(), which stands last: ${cure}`);
 }
 
 export function normalizeInput(name: string, input: NetworkConfig["input"]): NetworkConfig["input"] {

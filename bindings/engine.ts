@@ -228,7 +228,12 @@ export class Engine<C extends { readonly seed: number } = { readonly seed: numbe
   planLoss(arena: Arena): void {
     const P = padded(this.output.size);
     this.targets = arena.floats(this.outputRows.N * P);
-    this.dOutput = arena.floats(this.outputRows.N * P);
+    this.dOutput = arena.floats(this.lossGradientSize);
+  }
+
+  /** Floats of the gradient by the output, with what the last layer wants behind its rows. */
+  get lossGradientSize(): number {
+    return this.outputRows.N * padded(this.output.size) + this.layers.at(-1)!.lossGradientSize();
   }
 
   /** Room for what only backward needs. */
@@ -293,6 +298,7 @@ export class Engine<C extends { readonly seed: number } = { readonly seed: numbe
 
   /** Brings in a gradient by the output. */
   enterOutputGradient(values: Values): void {
+    this.core.functions.zero(this.dOutput, this.lossGradientSize);
     this.enterValues(this.dOutput, values, this.outputRows);
   }
 

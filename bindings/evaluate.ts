@@ -15,7 +15,10 @@ export interface EvaluateOptions {
 export interface Evaluation {
   /** The loss over all data; in nats for the cross-entropies. */
   readonly loss: number;
-  /** Share of the targets that count at which the largest output stands; only where targets are classes. */
+  /**
+   * Share of the targets that count at which the largest output stands, or with `crfLoss()` a tag of the best path; only where
+   * targets are classes.
+   */
   readonly accuracy?: number;
 }
 

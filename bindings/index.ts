@@ -1,5 +1,6 @@
 export { activation, type ActivationLayer } from "./layers/activation.ts";
 export { batchNorm, type BatchNormLayer, type BatchNormOptions } from "./layers/batchNorm.ts";
+export { crf, type CrfLayer } from "./layers/crf.ts";
 export { dense, type DenseLayer, type DenseOptions } from "./layers/dense.ts";
 export { dropout, type DropoutLayer, type DropoutOptions } from "./layers/dropout.ts";
 export { attention, type AttentionLayer, type AttentionOptions } from "./layers/attention.ts";
@@ -71,6 +72,9 @@ export type { TrainingData } from "./data/dataset.ts";
 export type { Weights } from "./data/weights.ts";
 export {
   binaryCrossEntropy,
+  crfDecode,
+  crfLoss,
+  crfMarginals,
   crossEntropy,
   ctc,
   ctcDecode,
@@ -84,6 +88,8 @@ export {
   quantile,
   smoothL1,
   type BinaryCrossEntropyOptions,
+  type CrfInferenceOptions,
+  type CrfLossOptions,
   type CrossEntropyOptions,
   type CtcDecodeOptions,
   type CtcOptions,
@@ -98,6 +104,7 @@ export {
   type NegativeLogLikelihoodOptions,
   type QuantileOptions,
   type SmoothL1Options,
+  type TagPath,
   type Targets,
 } from "./losses/index.ts";
 export {

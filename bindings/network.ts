@@ -118,7 +118,8 @@ export class Network extends Model {
     const engine = this.#engine;
     const checked = expectLoss(loss);
     const inputs = this.#lastInput("loss");
-    const { value } = checked.run(engine, readGoal(checked, outputForm(engine, inputs), targets, options.weights));
+    const goal = readGoal(engine, checked, outputForm(engine, inputs), targets, options.weights);
+    const { value } = checked.run(engine, goal);
     this.#hasLoss = true;
     return value;
   }

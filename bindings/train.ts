@@ -1,6 +1,5 @@
 import { averagingWeight, checkAveraging, type Averaging } from "./averaging.ts";
 import { clipGradients, notFinite } from "./clip.ts";
-import { padded } from "./core/core.ts";
 import { batchOf } from "./data/augment.ts";
 import { Batches, inOrder } from "./data/batches.ts";
 import { readDataset, type Dataset, type TrainingData } from "./data/dataset.ts";
@@ -275,8 +274,7 @@ export class Trainer implements IterableIterator<StepReport, undefined> {
     const carried = state.slice();
     engine.leaveStates(carried, "value");
     engine.enterStates(undefined, "gradient");
-    const { outputRows, output } = engine;
-    if (weighted) engine.core.functions.scale(engine.dOutput, loss.weight, outputRows.N * padded(output.size));
+    if (weighted) engine.core.functions.scale(engine.dOutput, loss.weight, engine.lossGradientSize);
     engine.backward(false);
     return { ...loss, carried };
   }

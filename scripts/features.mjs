@@ -25,6 +25,7 @@ const tables = [
 const moreTests = {
   activation: ["math"],
   attention: ["encoderDecoder"],
+  crfLoss: ["crf"],
   crossEntropy: ["weights"],
   dropout: ["overfitting"],
   embedding: ["dropout"],
@@ -134,6 +135,7 @@ function countVectors() {
     const special = kind === "training" ? String(config.optimizer).replace(/-.*/, "") : (config.cell ?? config.mode);
     const name = special ?? config.op ?? config.loss ?? config.variant ?? id;
     const rows = [
+      ...(kind === "crf" ? ["crf", "crfLoss"] : []),
       rowOfVector[name] ?? (kind === "op" ? "activation" : name),
       schedules[config.schedule?.split("(")[0]],
     ];

@@ -4,6 +4,8 @@ import {
   activationNames,
   batchNorm,
   binaryCrossEntropy,
+  crf,
+  crfLoss,
   crossEntropy,
   ctc,
   dense,
@@ -54,6 +56,7 @@ describe("gradientCheck", () => {
       [dense(4, { activation: "silu" }), dense(2)],
       { inputs: numbers([4, 3]), targets: numbers([4, 2]) },
     ],
+    ["crf", [gru(4), dense(3), crf()], { inputs: ragged, targets: [[0, 1, 2, 0], [2], [1, 1, 0, 2, 0]] }, crfLoss()],
     ["dropout", [dense(6, { activation: "tanh" }), dropout(0.4), dense(2)], { inputs, targets: perStep }],
     [
       "dropout by sequences, padded",

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import {
   binaryCrossEntropy,
+  crfLoss,
   crossEntropy,
   ctc,
   gaussianMixture,
@@ -152,6 +153,7 @@ describe("a loss", () => {
       gaussianMixture({ components: 2 }),
       '{"type":"gaussianMixture","reduction":"mean","components":2,"dimensions":2,"penStates":0}',
     ],
+    [crfLoss({ reduction: "tokenMean" }), '{"type":"crfLoss","reduction":"tokenMean"}'],
     [ctc(), '{"type":"ctc","reduction":"mean","blank":0,"zeroInfinity":false}'],
   ];
 
@@ -162,7 +164,8 @@ describe("a loss", () => {
   });
 
   test("is in that list", () => {
-    const names = Object.keys(losses).filter((name) => !["ctcDecode", "MixtureSampler"].includes(name));
+    const others = ["crfDecode", "crfMarginals", "ctcDecode", "MixtureSampler"];
+    const names = Object.keys(losses).filter((name) => !others.includes(name));
     expect(names.sort()).toEqual([...new Set(all.map(([{ type }]) => type))].sort());
   });
 });

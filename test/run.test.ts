@@ -8,6 +8,7 @@ import {
   adam,
   batchNorm,
   characterTokenizer,
+  crf,
   dense,
   dropout,
   elman,
@@ -55,7 +56,7 @@ test("the cases have every plain layer", () => {
 });
 
 /** Layers that only the whole library has. */
-const others: readonly LayerDescription[] = [batchNorm(), jordan(2, { outputs: 1 }), layerNorm(), tdnn(2)];
+const others: readonly LayerDescription[] = [batchNorm(), crf(), jordan(2, { outputs: 1 }), layerNorm(), tdnn(2)];
 
 test("there is a case for each of the other layers", () => {
   expect([...plain, ...others.map(({ type }) => type)].sort()).toEqual([...layerNames].sort());

@@ -4,6 +4,7 @@ import {
   activation,
   adam,
   batchNorm,
+  crf,
   crossEntropy,
   dense,
   dropout,
@@ -53,6 +54,7 @@ const everything: NetworkConfig = {
     jordan(5, { outputs: 3, outputActivation: "softmax", decay: 0.5 }),
     tdnn(3, { delays: [0, 2], activation: "relu" }),
     dense(2, { activation: "tanh", bias: false }),
+    crf(),
   ],
   seed: 11,
 };

@@ -92,6 +92,7 @@ describe("descriptions", () => {
           expectTypeOf(layer.activation).toEqualTypeOf<Activation>();
           return 0;
         case "batchNorm":
+        case "crf":
         case "last":
         case "layerNorm":
           return 0;

@@ -66,10 +66,11 @@ export function readDataset(engine: Engine, loss: Loss, data: TrainingData, name
   expectOptions(name, data, dataNames);
   const { inputs, targets, lengths, weights } = data;
   const values = readInputs(engine, inputs, lengths);
-  return { loss, inputs: values, ...readGoal(loss, outputForm(engine, values), targets, weights) };
+  return { loss, inputs: values, ...readGoal(engine, loss, outputForm(engine, values), targets, weights) };
 }
 
 /** Targets, and weights beside them, for outputs. */
-export function readGoal(loss: Loss, outputs: OutputForm, targets: unknown, weights: unknown): Goal {
+export function readGoal(engine: Engine, loss: Loss, outputs: OutputForm, targets: unknown, weights: unknown): Goal {
+  loss.expectEnd(engine.layers.at(-1)!);
   return { targets: loss.read(targets, outputs), weights: readWeights(weights, loss.termForm(outputs)) };
 }

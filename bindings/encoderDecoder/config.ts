@@ -59,21 +59,26 @@ export function normalizeEncoderDecoder(config: EncoderDecoderConfig): CheckedCo
   expectOptions("EncoderDecoder", config, ["encoder", "decoder", "bridge", "seed"]);
   const { encoder, decoder, bridge, seed = 0 } = config;
   expectOptions("encoder", encoder, ["input", "layers"]);
+  const layers = normalizeLayers<LayerDescription>("encoder.layers", encoder.layers, layerTypes);
+  expectNoCrf("encoder", layers);
   return Object.freeze({
-    encoder: Object.freeze({
-      input: normalizeInput("encoder.input", encoder.input),
-      layers: normalizeLayers<LayerDescription>("encoder.layers", encoder.layers, layerTypes),
-    }),
+    encoder: Object.freeze({ input: normalizeInput("encoder.input", encoder.input), layers }),
     decoder: normalizeDecoder(decoder, encoder.input),
     ...(bridge !== undefined && { bridge: checkBridge(bridge) }),
     seed: normalizeSeed(seed),
   });
 }
 
+function expectNoCrf(name: string, layers: readonly DecoderLayerDescription[]): void {
+  if (!layers.some(({ type }) => type === "crf")) return;
+  throw new TypeError(`"${name}.layers" have crf(), which tags the sequence a Network reads: leave it out`);
+}
+
 function normalizeDecoder(decoder: DecoderConfig, encoderInput: NetworkConfig["input"]): DecoderConfig {
   expectOptions("decoder", decoder, ["input", "layers", "start", "stop"]);
   const input = normalizeInput("decoder.input", decoder.input);
   const layers = normalizeLayers<DecoderLayerDescription>("decoder.layers", decoder.layers, decoderTypes);
+  expectNoCrf("decoder", layers);
   const why = whyNotStepwise(layers);
   if (why !== undefined) throw new TypeError(`"decoder.layers" go one step at a time, and ${why}: leave it out`);
   if (layers.some((layer) => "learnInitialState" in layer)) {

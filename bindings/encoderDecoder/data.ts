@@ -69,7 +69,7 @@ export function readPairs(engine: EncoderDecoderEngine, loss: Loss, data: Encode
   const values = pair(inputs, reads);
   const { B, T, F } = gives;
   const shape = gives.data instanceof Int32Array ? [B, T] : [B, T, F];
-  const goal = readGoal(loss, pairForm(engine, values), tensor(gives.data, shape), data.weights);
+  const goal = readGoal(engine, loss, pairForm(engine, values), tensor(gives.data, shape), data.weights);
   return { loss, inputs: values, ...goal };
 }
 

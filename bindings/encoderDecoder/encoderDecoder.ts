@@ -167,7 +167,7 @@ export class EncoderDecoder extends Parameterized {
     expectOptions("loss", options, ["weights"]);
     const inputs = this.#lastInputs("loss");
     const checked = expectLoss(loss);
-    const goal = readGoal(checked, pairForm(this.#engine, inputs), targets, options.weights);
+    const goal = readGoal(this.#engine, checked, pairForm(this.#engine, inputs), targets, options.weights);
     const { value } = checked.run(this.#engine, goal);
     this.#hasLoss = true;
     return value;

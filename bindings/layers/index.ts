@@ -1,6 +1,7 @@
 import { expectOneOf, expectType } from "../validate.ts";
 import { activationType, type ActivationLayer } from "./activation.ts";
 import { batchNormType, type BatchNormLayer } from "./batchNorm.ts";
+import { crfType, type CrfLayer } from "./crf.ts";
 import { denseType, type DenseLayer } from "./dense.ts";
 import { dropoutType, type DropoutLayer } from "./dropout.ts";
 import { elmanType, type ElmanLayer } from "./elman.ts";
@@ -18,6 +19,7 @@ import { tdnnType, type TdnnLayer } from "./tdnn.ts";
 export type LayerDescription =
   | ActivationLayer
   | BatchNormLayer
+  | CrfLayer
   | DenseLayer
   | DropoutLayer
   | ElmanLayer
@@ -34,6 +36,7 @@ export type LayerDescription =
 export const layerTypes: Readonly<Record<LayerDescription["type"], LayerType<LayerDescription>>> = {
   activation: activationType,
   batchNorm: batchNormType,
+  crf: crfType,
   dense: denseType,
   dropout: dropoutType,
   elman: elmanType,

@@ -171,6 +171,11 @@ export abstract class Layer {
     return 0;
   }
 
+  /** Floats behind the gradient by the output, in which the loss of a network that ends in it leaves more for its backward. */
+  lossGradientSize(): number {
+    return 0;
+  }
+
   /** Takes room for the packed weights. */
   reserve(_arena: Arena): void {
     // Nothing to pack.

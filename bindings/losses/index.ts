@@ -1,6 +1,8 @@
 /** The losses: one file a family. */
 
 export { binaryCrossEntropy, type BinaryCrossEntropyOptions } from "./binaryCrossEntropy.ts";
+export { crfDecode, crfMarginals, type CrfInferenceOptions, type TagPath } from "./crfDecode.ts";
+export { crfLoss, type CrfLossOptions } from "./crfLoss.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./crossEntropy.ts";
 export { ctc, type CtcOptions } from "./ctc.ts";
 export { ctcDecode, type CtcDecodeOptions } from "./ctcDecode.ts";

@@ -1,6 +1,8 @@
 import type { Pointer } from "../core/core.ts";
 import type { FeatureInput, IndexInput, OutputForm, Values } from "../data/values.ts";
 import type { Engine, Selection } from "../engine.ts";
+import { Crf } from "../layers/crf.ts";
+import type { Layer } from "../layers/layer.ts";
 import { expectOneOf, show } from "../validate.ts";
 
 /** Targets: numbers in the shape of the output, or class indices in its shape without the last dimension. */
@@ -27,7 +29,7 @@ export interface LossResult {
   readonly value: number;
 }
 
-/** Of targets that are classes: how many count, and at how many of them the largest output stands. */
+/** Of targets that are classes: how many count, and at how many of them the largest output stands, or what is decoded is right. */
 export interface Hits {
   readonly counted: number;
   readonly correct: number;
@@ -45,6 +47,18 @@ export abstract class Loss {
   constructor(type: string, reduction: string) {
     this.type = type;
     this.reduction = reduction;
+  }
+
+  /**
+   * Checks that a network whose last layer this is learns by the loss.
+   * @throws TypeError
+   * @internal
+   */
+  expectEnd(last: Layer): void {
+    if (!(last instanceof Crf)) return;
+    throw new TypeError(
+      `"loss" expected crfLoss(), by which "${last.name}" learns, got ${this.type}(), which leaves it out`,
+    );
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { type Golden, type GoldenCase, loadGolden } from "../golden.ts";
 import { Case, type Library, Skip } from "./case.ts";
+import { crfOptions, runCrf } from "./crf.ts";
 import { runLoss } from "./loss.ts";
 import { runOp } from "./op.ts";
 import { cellOptions, recurrentOptions, runCell, runRecurrent, runVariant, variantOptions } from "./recurrent.ts";
@@ -41,6 +42,7 @@ const runners: Readonly<Record<string, Runner>> = {
   op: { run: runOp },
   training: { options: trainingOptions, run: runTraining },
   charlm: { options: characterModelOptions, run: runCharacterModel },
+  crf: { options: crfOptions, run: runCrf },
 };
 
 /** The cases of a folder. @throws Error when the folder is none of vectors */
