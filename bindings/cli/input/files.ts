@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { about, UsageError } from "./errors.ts";
+import { about, UsageError } from "../errors.ts";
 
 /** All of a file. */
 export function readBytes(path: string): Uint8Array {
@@ -23,15 +23,34 @@ export function readBytes(path: string): Uint8Array {
 
 /** A text in UTF-8, without the mark that some editors put at its beginning. */
 export function readText(path: string): string {
-  const bytes = readBytes(path);
-  const text = about(path, () => {
+  return textOf(path, readBytes(path));
+}
+
+/** The standard input, as the name of a file. */
+export const STDIN = "-";
+
+/** What messages call a file. */
+export function nameOf(path: string): string {
+  return path === STDIN ? "standard input" : path;
+}
+
+/** The text of a file, or of the standard input to its end. */
+export async function readSource(path: string): Promise<string> {
+  if (path !== STDIN) return readText(path);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  return textOf(nameOf(path), Buffer.concat(chunks));
+}
+
+function textOf(name: string, bytes: Uint8Array): string {
+  const text = about(name, () => {
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch (cause) {
       throw new Error("this is no text in UTF-8: convert it, for example with iconv", { cause });
     }
   });
-  if (text === "") throw new Error(`${path}: the file is empty: give a text to learn from`);
+  if (text === "") throw new Error(`${name}: the file is empty: give one with data in it`);
   return text;
 }
 
