@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process";
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { chmodSync, copyFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -19,73 +17,12 @@ import {
   type TokenizerJSON,
 } from "../bindings/index.ts";
 import manifest from "../package.json" with { type: "json" };
+import { createCommand, onWindows, root } from "./command.ts";
 
-const root = join(import.meta.dirname, "..");
-const command = join(root, "dist/cli.js");
 const play = readFileSync(join(root, "examples/data/asyoulik.txt"), "utf8");
-
-const onWindows = process.platform === "win32"; // there, signals end a process at once, and links need rights
-
-// ------------------------------------------------------------------------------------------ the command as a process
-
-const folder = mkdtempSync(join(tmpdir(), "unrolled-cli-"));
-const inFolder = (file: string) => join(folder, file);
+const { folder, inFolder, launch, unrolled, succeed, shownBy, expectFailure } = createCommand("cli");
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Result {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Running {
-  readonly child: ReturnType<typeof start>;
-  readonly result: Promise<Result>;
-}
-
-function start(args: readonly string[], env: Record<string, string> = {}) {
-  return spawn(process.execPath, [command, ...args], {
-    cwd: folder,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-}
-
-function launch(args: readonly string[], env?: Record<string, string>): Running {
-  const child = start(args, env);
-  const output = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
-  const result = new Promise<Result>((resolve, reject) => {
-    child.on("error", reject).on("close", (code) => resolve({ code, ...output }));
-  });
-  return { child, result };
-}
-
-const unrolled = (...args: string[]) => launch(args).result;
-
-/** Runs the command and expects it to succeed; but for training, without a word on the standard error stream. */
-async function succeed(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await unrolled(...args);
-  expect({ code, stderr: args[0] === "train" ? "" : stderr }, stderr).toEqual({ code: 0, stderr: "" });
-  return stdout;
-}
-
-/** What a training shows while it runs. */
-async function shownBy(...args: string[]): Promise<string> {
-  const { code, stderr } = await unrolled(...args);
-  expect(code, stderr).toBe(0);
-  return stderr;
-}
-
-/** Expects a run that fails with one line. */
-async function expectFailure(args: readonly string[], code: 1 | 2, message: string): Promise<void> {
-  const result = await unrolled(...args);
-  expect(result.stderr).toContain(message);
-  expect(result.stderr).toMatch(/^unrolled: .+\n$/); // one line: the dot takes no line break
-  expect(result.code).toBe(code);
-}
 
 // eslint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\0-\x09\x0b-\x1f\x7f-\x9f]/;
@@ -208,7 +145,7 @@ describe("unrolled", () => {
   });
 
   test("DEBUG=unrolled shows where an error comes from, and its cause", async () => {
-    const { stderr } = await launch(["generate", "nothing"], { DEBUG: "a,unrolled" }).result;
+    const { stderr } = await launch(["generate", "nothing"], { env: { DEBUG: "a,unrolled" } }).result;
     expect(stderr).toMatch(/^unrolled: cannot read nothing.*\nError: .*\n {4}at [^]*caused by Error: ENOENT/);
   });
 });

@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { expectWritable } from "../input/files.ts";
+import { expectOther, expectWritable } from "../input/files.ts";
 import { write } from "../output/write.ts";
 import { readModel } from "../tasks/index.ts";
 import { missingNames, type EvaluateOptions } from "../tasks/task.ts";
@@ -36,7 +36,10 @@ Examples:
 
 async function run(model: string, path: string, { json = false, ...options }: Options): Promise<void> {
   const loaded = readModel(model);
-  if (options.plot !== undefined) expectWritable(options.plot);
+  if (options.plot !== undefined) {
+    expectOther("--plot", options.plot, [model, path]);
+    expectWritable(options.plot);
+  }
   const { text, values } = await loaded.evaluate(path, options);
   await write(json ? `${JSON.stringify(values, undefined, 2)}\n` : `${text}\n`);
 }

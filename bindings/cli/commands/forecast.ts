@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { about, UsageError } from "../errors.ts";
-import { expectWritable, nameOf } from "../input/files.ts";
+import { about } from "../errors.ts";
+import { expectOther, expectWritable, nameOf } from "../input/files.ts";
 import type { Table } from "../input/table.ts";
 import { continueTimes } from "../input/timeline.ts";
 import { float, rowWriter, write } from "../output/write.ts";
@@ -39,8 +39,10 @@ Examples:
 
 async function run(model: string, path: string, { jsonl = false, plot, ...options }: Options): Promise<void> {
   const forecaster = readModelOf("series", model);
-  if (plot !== undefined) expectWritable(plot);
-  if (plot !== undefined && plot === path) throw new UsageError(`--plot and the data are the same file, ${plot}`);
+  if (plot !== undefined) {
+    expectOther("--plot", plot, [model, path]);
+    expectWritable(plot);
+  }
   const { table, series } = await forecaster.read(path, options);
   const forecast = about(nameOf(path), () => forecaster.forecastNext(series));
   if (plot !== undefined) await drawForecast(plot, forecaster.kept, series, forecast);

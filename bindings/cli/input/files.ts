@@ -61,6 +61,13 @@ export function isSameFile(a: string, b: string): boolean {
   return resolve(a) === resolve(b);
 }
 
+/** Refuses a file to write that is one of those to read. @param option that names it */
+export function expectOther(option: string, file: string, others: readonly string[]): void {
+  const same = others.find((other) => other !== STDIN && isSameFile(file, other));
+  if (same !== undefined)
+    throw new UsageError(`${option} and ${same} are the same file: give another name for ${option}`);
+}
+
 /** Refuses a path that a file could not be written to, before hours are spent on what is to be in it. */
 export function expectWritable(path: string): void {
   const problem = `cannot write ${path}`;

@@ -33,7 +33,7 @@ export interface Outcome {
   /** Where the training is; undefined if there was nothing to do. */
   readonly trainer: Trainer | undefined;
   readonly interrupted: boolean;
-  /** There were no better epochs for as long as `patience` says: the network is that of the best. */
+  /** The epoch whose network it is, counted from 0, where the best is kept. */
   readonly bestEpoch: number | undefined;
   readonly seconds: number;
 }
@@ -85,7 +85,7 @@ export async function learn(
       },
       onEpoch: (report, trainer) => endEpoch(report, trainer, lesson, options, progress),
     });
-    if (history.stoppedEarly) run.bestEpoch = history.bestEpoch;
+    if (lesson.heldOut && options.patience > 0) run.bestEpoch = history.bestEpoch;
   } catch (error) {
     if (error instanceof NumericError) throw explain(error);
     if (error !== interrupt.signal.reason) throw error;

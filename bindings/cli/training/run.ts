@@ -5,7 +5,7 @@ import { Network, type NetworkConfig } from "../../index.ts";
 import { about, UsageError } from "../errors.ts";
 import { expectWritable, isSameFile, readBytes, STDIN, writeFile } from "../input/files.ts";
 import { writePlot } from "../output/plot.ts";
-import { formatBytes, formatCount, formatDuration } from "../output/text.ts";
+import { countOf, formatBytes, formatCount, formatDuration } from "../output/text.ts";
 import type { Lesson } from "../tasks/task.ts";
 import { learn, lossesOf, trainOptions, type Outcome } from "./learn.ts";
 import type { TrainingOptions } from "./options.ts";
@@ -99,11 +99,12 @@ async function save(
 }
 
 function describeEnd({ trainer, interrupted, bestEpoch, seconds }: Outcome): string {
-  if (bestEpoch !== undefined) return `the best epoch, ${bestEpoch + 1}, after ${formatDuration(seconds)}`;
   if (!trainer) return "nothing was left to learn, raise --epochs";
-  const steps = formatCount(trainer.progress.steps);
+  const { epoch, steps } = trainer.progress;
   const all = formatCount(trainer.epochs * trainer.batches);
-  return interrupted ? `interrupted after step ${steps} of ${all}` : `${all} steps in ${formatDuration(seconds)}`;
+  if (interrupted) return `interrupted after step ${formatCount(steps)} of ${all}`;
+  const best = bestEpoch === undefined ? "" : `, the best of ${countOf(epoch, "epoch")}: ${bestEpoch + 1}`;
+  return `${countOf(steps, "step")} in ${formatDuration(seconds)}${best}`;
 }
 
 async function drawLosses(file: string, path: string, { terms }: Lesson, { trainer }: Outcome): Promise<void> {
