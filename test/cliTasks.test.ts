@@ -75,7 +75,7 @@ describe("unrolled train series", () => {
     const { code, stdout, stderr } = await unrolled(...trainSeries("x.safetensors", "--test", "0.2"));
     expect(code).toBe(0);
     expect(stderr).toMatch(
-      /^air\.csv: 144 rows, 101 to learn from, 43 held out\n6 steps of passengers, after 24 steps; a season of 12; quantiles 0\.1, 0\.5, 0\.9\n/,
+      /^air\.csv: 144 rows, 101 to learn from, 43 held out\n6 steps of passengers, after 24 steps\nseason: 12 steps\nquantiles: 0\.1, 0\.5, 0\.9\n/,
     );
     expect(stderr).toMatch(/\nepoch 1 of 4: loss \d\.\d{3}, held out \d\.\d{3}\n/);
     expect(stderr).toMatch(/\nforecast with it: unrolled forecast x\.safetensors air\.csv\n$/);
@@ -133,7 +133,7 @@ describe("unrolled train series", () => {
     expect({ code, stderr }).toEqual({
       code: 0,
       stderr: expect.stringMatching(
-        /^standard input: 80 rows, .*\n1 step of a, from it and b, after 24 steps; a season of 7\n/,
+        /^standard input: 80 rows, .*\n1 step of a, from it and b, after 24 steps\nseason: 7 steps\n/,
       ) as string,
     });
     expect(stdout).toContain("saved series.safetensors");
@@ -245,7 +245,7 @@ describe("unrolled train labels", () => {
       "-o",
       "numbers.safetensors",
     );
-    expect(shown).toContain('label (no "spam", spam) of the vectors in x, y');
+    expect(shown).toContain('label of the vectors in x, y\nlabels: no "spam", spam\n');
     await succeed(
       "train",
       "labels",
@@ -323,7 +323,7 @@ describe("unrolled evaluate", () => {
 
   test("inspect shows the task of each", async () => {
     expect(await succeed("inspect", "mails.safetensors")).toMatch(
-      /\ntask: labels, label \(no "spam", spam\) of the texts in text, \d+ words\n/,
+      /\ntask: labels, label of the texts in text, \d+ words\nlabels: no "spam", spam\n/,
     );
     expect(await succeed("inspect", "play.safetensors")).toContain("\ntask: text, character by character\n");
   });

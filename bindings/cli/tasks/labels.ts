@@ -272,7 +272,7 @@ function describeTask({ encoding, columns, label, classes }: LabelsTask): string
   const symbols =
     encoding.of === "text" ? `, ${countOf(encoding.tokenizer.vocabulary.length, encoding.tokenizer.kind)}` : "";
   const names = classes.length <= 6 ? classes.join(", ") : countOf(classes.length, "label");
-  return `${label} (${names}) of the ${kinds[encoding.of]} in ${columns.join(", ")}${symbols}`;
+  return `${label} of the ${kinds[encoding.of]} in ${columns.join(", ")}${symbols}\nlabels: ${names}`;
 }
 
 // ---- the model

@@ -111,7 +111,7 @@ export async function prepareSeries(path: string, options: SeriesOptions): Promi
       loss: lossOf(task),
       training: model.examples(training),
       heldOut: validation && model.examples(validation),
-      about: `${nameOf(path)}: ${countOf(T, "row")}, ${counts}\n${describeForecast(task)}`,
+      about: `${nameOf(path)}: ${countOf(T, "row")}, ${counts}\n${describeForecast(task).join("\n")}`,
       terms: { unit: "window" },
       unitsOf: examplesOf(training.inputs.shape[0]!, options.batch),
       ...(measured && { measure: () => model.measure(measured, test ? "the test part" : "the part held out") }),
@@ -220,19 +220,15 @@ function lossOf({ quantiles }: SeriesTask) {
   return quantiles.length > 0 ? quantile({ quantiles }) : meanSquaredError();
 }
 
-function describeForecast({ columns, window, horizon, season, quantiles }: SeriesTask): string {
+/** Lines. */
+function describeForecast({ columns, window, horizon, season, quantiles }: SeriesTask): readonly string[] {
   const [target, ...others] = columns;
   const from = others.length === 0 ? "" : `, from it and ${others.join(", ")}`;
-  const steps = `${countOf(horizon, "step")} of ${target!}${from}, after ${countOf(window, "step")}`;
   return [
-    steps,
-    ...(season > 1 ? [`a season of ${season}`] : []),
-    ...(quantiles.length > 0 ? [quantileText(quantiles)] : []),
-  ].join("; ");
-}
-
-function quantileText(quantiles: readonly number[]): string {
-  return `quantiles ${quantiles.join(", ")}`;
+    `${countOf(horizon, "step")} of ${target!}${from}, after ${countOf(window, "step")}`,
+    ...(season > 1 ? [`season: ${countOf(season, "step")}`] : []),
+    ...(quantiles.length > 0 ? [`quantiles: ${quantiles.join(", ")}`] : []),
+  ];
 }
 
 // ---- the model
@@ -311,7 +307,8 @@ export class Forecaster implements TaskModel {
   }
 
   describe(): readonly string[] {
-    return [`task: series, ${describeForecast(this.kept)}`];
+    const [first, ...others] = describeForecast(this.kept);
+    return [`task: series, ${first!}`, ...others];
   }
 
   async evaluate(path: string, options: EvaluateOptions): Promise<Report> {
