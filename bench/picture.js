@@ -33,7 +33,8 @@ export function drawPlot(options, place = {}, color = GREY) {
   const xml = new DOMImplementation().createDocument("http://www.w3.org/1999/xhtml", "html", null);
   // Plot makes elements, and asks nothing else of a page.
   const document = /** @type {Document} */ (/** @type {unknown} */ (xml));
-  const svg = Plot.plot({ document, style: `background: none; color: ${color}; font-size: 11px`, ...options });
-  for (const [name, at] of Object.entries(place)) svg.setAttribute(name, String(at));
+  const svg = Plot.plot({ document, ...options });
+  const style = `background:none;color:${color};font-size:11px`; // Plot would set a property, which XML does not have
+  for (const [name, value] of Object.entries({ ...place, style })) svg.setAttribute(name, String(value));
   return String(svg);
 }
