@@ -10,6 +10,7 @@ const runOnly = join(root, "bindings/run.ts");
 const onnx = join(root, "bindings/onnx.ts");
 const formats = join(root, "bindings/formats.ts");
 const errors = join(root, "bindings/errors.ts");
+const draw = join(root, "bindings/cli/output/draw.ts");
 const coreModule = join(root, "bindings/core/module.ts");
 /** What `unrolled/run` has in another form, NAME.run.ts in place of NAME.ts. */
 const inPlace = ["initializer", "layers/index", "whole"];
@@ -266,9 +267,10 @@ export default [
   besideLibrary(onnx, "onnx", publicOnly(/^bindings\/(onnx\b|io\/gates|validate|whole)/)),
   {
     input: join(root, "bindings/cli/index.ts"),
-    output: { file: "dist/cli.js", format: "es", banner: "#!/usr/bin/env node" },
-    external: /^node:/,
+    output: { file: "dist/cli.js", format: "es", banner: "#!/usr/bin/env node", paths: { unrolled: "./index.js" } },
+    external: [/^node:/, "unrolled"],
     plugins: [
+      redirect(draw, { id: "./cli.draw.js", external: true }),
       redirect(library, { id: "./index.js", external: true }),
       redirect(formats, { id: "./formats.js", external: true }),
       redirect(onnx, { id: "./onnx.js", external: true }),
@@ -278,6 +280,19 @@ export default [
       commonjs(),
       typescript(),
       licenses("cli.licenses.txt"),
+    ],
+    watch,
+  },
+  {
+    // Drawing takes more code than all else of the command, which loads it for --plot alone.
+    input: draw,
+    output: { file: "dist/cli.draw.js", format: "es" },
+    external: /^node:/,
+    plugins: [
+      nodeResolve({ preferBuiltins: true, exportConditions: ["node"] }),
+      commonjs(),
+      esbuild({ target: "es2022", tsconfig: false, charset: "utf8", minify: true }),
+      licenses("cli.draw.licenses.txt"),
     ],
     watch,
   },

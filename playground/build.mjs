@@ -1,10 +1,11 @@
-// `npm run playground:build`: the playground as static files in playground/dist, with the package as it is published.
+// `npm run playground:build`: the playground as static files in playground/dist, or in the folder that is named, with the package
+// as it is published.
 import { copyFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
 
 const here = import.meta.dirname;
-const out = join(here, "dist");
+const out = resolve(process.argv[2] ?? join(here, "dist"));
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });

@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import * as Plot from "@observablehq/plot";
-import { COLOURS, drawPlot, frame, GREY } from "../bench/figure.js";
+import { COLOURS, drawPlot, frame, GREY } from "../bench/picture.js";
 import { largestSingularValue } from "../test/reference/jacobians.ts";
 import { byEquation, flowOf, fromTheEnd, H, networkOf, train } from "../test/textbook.ts";
 
@@ -60,22 +60,24 @@ function draw(
       }),
     ];
   });
-  const plot = drawPlot({
-    ...{ width: WIDTH, height: HEIGHT, marginLeft: 60, marginTop: 20, marginBottom: 40, marginRight: 170 },
-    x: { label: x, labelAnchor: "center", labelArrow: "none" },
-    y: {
-      label: y,
-      type: "log",
-      labelArrow: "none",
-      ticks: ticks ?? 6,
-      tickFormat: "~e",
-      grid: true,
-      ...(domain && { domain }),
+  const plot = drawPlot(
+    {
+      ...{ width: WIDTH, height: HEIGHT, marginLeft: 60, marginTop: 20, marginBottom: 40, marginRight: 170 },
+      x: { label: x, labelAnchor: "center", labelArrow: "none" },
+      y: {
+        label: y,
+        type: "log",
+        labelArrow: "none",
+        ticks: ticks ?? 6,
+        tickFormat: "~e",
+        grid: true,
+        ...(domain && { domain }),
+      },
+      marks: [...lines, ...marks],
     },
-    marks: [...lines, ...marks],
-  });
-  plot.setAttribute("y", String(TITLE));
-  const svg = frame({ title, text, width: WIDTH, height: HEIGHT + TITLE }, [plot.outerHTML]);
+    { y: TITLE },
+  );
+  const svg = frame({ title, text, width: WIDTH, height: HEIGHT + TITLE }, [plot]);
   writeFileSync(new URL(`../docs/pictures/${name}.svg`, import.meta.url), svg);
   console.log(`docs/pictures/${name}.svg`);
 }

@@ -14,7 +14,18 @@ const typed = filesOf(join(root, "dist/types")).filter((file) => file.endsWith("
 const sources = filesOf(join(root, "bindings")).filter((file) => !file.startsWith("cli/"));
 
 const files = [
-  ...["CHANGELOG.md", "LICENSE", "README.md", "package.json", "dist/cli.js", "dist/cli.licenses.txt"],
+  ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
+  ...["cli", "cli.draw"].flatMap((name) => [`dist/${name}.js`, `dist/${name}.licenses.txt`]),
+  ...[
+    "index.html",
+    "style.css",
+    "icon.svg",
+    "page.js",
+    "worker.js",
+    "uplot.license.txt",
+    "sunspots.csv",
+    "asyoulik.txt",
+  ].map((name) => `dist/playground/${name}`),
   ...["index", "run", "formats", "onnx"].flatMap((name) => [
     `dist/${name}.js`,
     `dist/${name}.js.map`,

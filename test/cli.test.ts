@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { chmodSync, copyFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { integer, number } from "../bindings/cli/arguments.ts";
-import { barLine, createProgress, Pace, plainLine, type Status } from "../bindings/cli/progress.ts";
-import { formatBytes, formatDuration, formatRate } from "../bindings/cli/text.ts";
+import { barLine, createProgress, Pace, plainLine, type Status } from "../bindings/cli/training/progress.ts";
+import { formatBytes, formatDuration, formatRate } from "../bindings/cli/output/text.ts";
 import {
   dense,
   elman,
@@ -19,66 +17,12 @@ import {
   type TokenizerJSON,
 } from "../bindings/index.ts";
 import manifest from "../package.json" with { type: "json" };
+import { createCommand, onWindows, root } from "./command.ts";
 
-const root = join(import.meta.dirname, "..");
-const command = join(root, "dist/cli.js");
 const play = readFileSync(join(root, "examples/data/asyoulik.txt"), "utf8");
-
-const onWindows = process.platform === "win32"; // there, signals end a process at once, and links need rights
-
-// ------------------------------------------------------------------------------------------ the command as a process
-
-const folder = mkdtempSync(join(tmpdir(), "unrolled-cli-"));
-const inFolder = (file: string) => join(folder, file);
+const { folder, inFolder, launch, unrolled, succeed, shownBy, expectFailure } = createCommand("cli");
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Result {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Running {
-  readonly child: ReturnType<typeof start>;
-  readonly result: Promise<Result>;
-}
-
-function start(args: readonly string[], env: Record<string, string> = {}) {
-  return spawn(process.execPath, [command, ...args], {
-    cwd: folder,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-}
-
-function launch(args: readonly string[], env?: Record<string, string>): Running {
-  const child = start(args, env);
-  const output = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
-  const result = new Promise<Result>((resolve, reject) => {
-    child.on("error", reject).on("close", (code) => resolve({ code, ...output }));
-  });
-  return { child, result };
-}
-
-const unrolled = (...args: string[]) => launch(args).result;
-
-/** Runs the command and expects it to succeed without a word on the standard error stream. */
-async function succeed(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await unrolled(...args);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return stdout;
-}
-
-/** Expects a run that fails with one line. */
-async function expectFailure(args: readonly string[], code: 1 | 2, message: string): Promise<void> {
-  const result = await unrolled(...args);
-  expect(result.stderr).toContain(message);
-  expect(result.stderr).toMatch(/^unrolled: .+\n$/); // one line: the dot takes no line break
-  expect(result.code).toBe(code);
-}
 
 // eslint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\0-\x09\x0b-\x1f\x7f-\x9f]/;
@@ -107,7 +51,7 @@ beforeAll(async () => {
   writeFileSync(inFolder("plain.safetensors"), plain.save());
   writeFileSync(inFolder("mirrored.txt"), play.slice(0, 3000).replaceAll("x", "z"));
   mkdirSync(inFolder("directory"));
-  printed = await succeed("train", "play.txt", ...small, "--checkpoint", "play.checkpoint");
+  printed = await shownBy("train", "play.txt", ...small, "--checkpoint", "play.checkpoint");
 });
 
 describe("unrolled", () => {
@@ -133,14 +77,14 @@ describe("unrolled", () => {
     ["an unknown command", ["trian"], "unknown command 'trian' (Did you mean train?)"],
     ["an unknown option", ["train", "play.txt", "--hiden", "3"], "unknown option '--hiden' (Did you mean --hidden?)"],
     ["no text", ["train"], "missing required argument 'text'"],
-    ["two texts", ["train", "a", "b"], "too many arguments for 'train'"],
+    ["two texts", ["train", "a", "b"], "too many arguments for 'text'"],
     ["an option without its value", ["train", "a", "--hidden"], "argument missing"],
     ["half a unit", ["train", "a", "--hidden", "1.5"], "It must be a whole number of at least 1."],
     ["a rate of 0", ["train", "a", "--learning-rate", "0"], "It must be a number above 0."],
     ["all held out", ["train", "a", "--validation", "1"], "It must be a number of at least 0 and below 1."],
     ["an unknown cell", ["train", "a", "--cell", "rnn"], "Allowed choices are lstm, gru, elman."],
     ["top-p 0", ["generate", "a", "--top-p", "0"], "It must be a number above 0 and of at most 1."],
-    ["a text as its own output", ["train", "play.txt", "-o", "./play.txt"], "--output and the text are the same file"],
+    ["a text as its own output", ["train", "play.txt", "-o", "./play.txt"], "--output and the data are the same file"],
     [
       "one file for two",
       ["train", "play.txt", "-o", "x", "--checkpoint", "x"],
@@ -182,7 +126,7 @@ describe("unrolled", () => {
       train("x", "--resume", "play.checkpoint", "--steps", "15"),
       'of another "truncate", "16", than "15"',
     ],
-    ["another text", ["train", "mirrored.txt", ...small, "--resume", "play.checkpoint"], "the run was of another text"],
+    ["another text", ["train", "mirrored.txt", ...small, "--resume", "play.checkpoint"], "the run was of other data"],
     ["no such model", ["generate", "nothing"], "cannot read nothing: no such file or directory"],
     ["junk as model", ["generate", "junk.bin"], "junk.bin: safetensors: the header expected"],
     ["an empty file as model", ["generate", "empty.txt"], "empty.txt: safetensors: the file expected 8 bytes or more"],
@@ -201,7 +145,7 @@ describe("unrolled", () => {
   });
 
   test("DEBUG=unrolled shows where an error comes from, and its cause", async () => {
-    const { stderr } = await launch(["generate", "nothing"], { DEBUG: "a,unrolled" }).result;
+    const { stderr } = await launch(["generate", "nothing"], { env: { DEBUG: "a,unrolled" } }).result;
     expect(stderr).toMatch(/^unrolled: cannot read nothing.*\nError: .*\n {4}at [^]*caused by Error: ENOENT/);
   });
 });
@@ -211,7 +155,7 @@ describe("unrolled train", () => {
     expect(printed).not.toMatch(CONTROL);
     expect(printed).toMatch(/^play.txt: 3,000 characters, 65 different\n2,700 to learn from, 300 held out\n/);
     expect(printed).toMatch(/\nepoch 1 of 2: \d\.\d{3} bits a character, held out \d\.\d{3}\nepoch 2 of 2: /);
-    expect(printed).toMatch(/\nsaved play.safetensors \(\d+\.\d kB\): 86 steps in \d+s\nwrite with it: .*\n$/);
+    expect(printed).toMatch(/\n\nwrite with it: unrolled generate play\.safetensors\n$/);
   });
 
   test("saves a network that has the tokenizer with it, and leaves nothing else behind", () => {
@@ -239,10 +183,10 @@ describe("unrolled train", () => {
 
   test("takes every option: words, layers, cells, dropout, samples, nothing held out", async () => {
     const args = ["--words", "--cell", "gru", "--layers", "2", "--dropout", "0.1", "--validation", "0", "--clip", "0"];
-    const stdout = await succeed(...train("words.safetensors", ...args, "--sample", "5"));
-    expect(stdout).not.toMatch(CONTROL);
-    expect(stdout).toMatch(/play.txt: 1,283 words, 293 different\n1,283 to learn from, 0 held out/);
-    expect(stdout).toMatch(/epoch 1 of 2: \d\.\d{3} bits a word\n {4}/);
+    const shown = await shownBy(...train("words.safetensors", ...args, "--sample", "5"));
+    expect(shown).not.toMatch(CONTROL);
+    expect(shown).toMatch(/play.txt: 1,283 words, 293 different\n1,283 to learn from, 0 held out/);
+    expect(shown).toMatch(/epoch 1 of 2: \d\.\d{3} bits a word\n {4}/);
     const { net, tokenizer } = load("words.safetensors");
     expect(tokenizer.kind).toBe("word");
     expect(net.config.layers.map(({ type }) => type)).toEqual(["embedding", "gru", "dropout", "dense"]);
@@ -265,11 +209,11 @@ describe("unrolled train", () => {
   test.skipIf(onWindows)("Ctrl-C saves what is learnt and exits with 130; nothing is lost by it", async () => {
     const args = train("stopped.safetensors", "--epochs", "100000", "--checkpoint", "stopped.checkpoint");
     const { child, result } = launch(args);
-    child.stdout.once("data", () => {
-      child.stdout.once("data", () => child.kill("SIGINT")); // the second is the line of an epoch
+    child.stderr.once("data", () => {
+      child.stderr.once("data", () => child.kill("SIGINT")); // the second is the line of an epoch
     });
-    const { code, stdout, stderr } = await result;
-    expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
+    const { code, stdout } = await result;
+    expect(code).toBe(130);
     expect(stdout).not.toMatch(CONTROL);
     expect(stdout).toMatch(/saved stopped\.safetensors .*: interrupted after step [\d,]+ of 4,300,000\n/);
     expect(stdout).toMatch(/saved stopped\.checkpoint: go on with --resume stopped\.checkpoint\n$/);
@@ -284,7 +228,7 @@ describe("unrolled train", () => {
 
   test("numbers that get out of hand end the run, and a good file stays", async () => {
     copyFileSync(inFolder("play.safetensors"), inFolder("good.safetensors"));
-    const { code, stderr } = await unrolled(...train("good.safetensors", "--learning-rate", "1e30"));
+    const { code, stderr } = await unrolled(...train("good.safetensors", "--learning-rate", "1e30", "--quiet"));
     expect(stderr).toBe(
       "unrolled: the loss is not finite at step 2, and no model is saved: lower --learning-rate or --clip\n",
     );
@@ -305,7 +249,8 @@ describe("unrolled train", () => {
   test("goes on when nobody reads what it shows", async () => {
     const { child, result } = launch(["train", "play.txt", ...small, "--output", "unread.safetensors"]);
     child.stdout.destroy();
-    expect(await result).toMatchObject({ code: 0, stderr: "" });
+    child.stderr.destroy();
+    expect(await result).toMatchObject({ code: 0 });
     expect(existsSync(inFolder("unread.safetensors"))).toBe(true);
   });
 });
@@ -439,7 +384,7 @@ describe("unrolled inspect", () => {
     const shown = await succeed("inspect", "play.safetensors");
     expect(shown).not.toMatch(CONTROL);
     expect(shown).toContain(load("play.safetensors").net.summary());
-    expect(shown).toContain("\nseed: 1\ntokenizer: 65 characters\n");
+    expect(shown).toContain("\nseed: 1\ntask: text, character by character\ntokenizer: 65 characters\n");
     expect(shown).toMatch(/\nlstm\.weight_ih_l0 +F32 +\[32, 4\] +512 bytes\n/);
     expect(shown).toMatch(/\nmetadata: tokenizer, unrolled\n$/);
     expect(shown).not.toContain("training:");
@@ -485,6 +430,7 @@ describe("values of options", () => {
 // ---------------------------------------------------------------------------------------------- progress, fake clock
 
 const status: Status = { step: 275, steps: 1100, epoch: 3, epochs: 10, loss: 1.5, rate: 41_234, secondsLeft: 95 };
+const characters = { unit: "character", inBits: true };
 const late: Status = {
   ...{ step: 999_999, steps: 1_000_000, epoch: 1000, epochs: 1000 },
   ...{ loss: 12_345.678, rate: 999_600, secondsLeft: 360_000 },
@@ -556,24 +502,24 @@ describe("progress", () => {
   });
 
   test("the bar shows step, loss, bits, rate and time left in 80 columns, and more in 120", () => {
-    expect(barLine(status, "character", 80)).toBe(
+    expect(barLine(status, characters, 80)).toBe(
       "████░░░░░░░░░░ 275/1100  loss 1.500  2.164 bits/char  41k chars/s  1m35s left",
     );
-    expect(barLine(status, "word", 120)).toBe(
+    expect(barLine(status, { unit: "word", inBits: true }, 120)).toBe(
       "████████░░░░░░░░░░░░░░░░░░░░░░ 25%  epoch 3/10  275/1100  loss 1.500  2.164 bits/word  41k words/s  1m35s left",
     );
   });
 
   test.each([20, 40, 60, 80, 100, 120, 200])("the bar leaves room for ^C in %d columns", (columns) => {
     for (const one of [status, late, { ...status, step: 0 }]) {
-      const line = barLine(one, "character", columns);
+      const line = barLine(one, characters, columns);
       if (columns >= 60) expect(line.length).toBeLessThanOrEqual(columns - 3);
       if (columns >= 60) expect(line).toMatch(/[█░]{10,30} .*bits\/char.* left$/);
     }
   });
 
   test("the plain line says the same in words", () => {
-    expect(plainLine(status, "character")).toBe(
+    expect(plainLine(status, characters)).toBe(
       "step 275 of 1,100, epoch 3 of 10, loss 1.500, 2.164 bits a character, 41,234 characters a second, 1m35s left",
     );
   });
@@ -581,7 +527,7 @@ describe("progress", () => {
   test("a stream that is no terminal gets a line every five seconds", () => {
     const { now, pass } = clock();
     const stream = new PassThrough();
-    const progress = createProgress({ symbol: "character", stream, now });
+    const progress = createProgress({ terms: characters, stream, now });
     for (let second = 1; second <= 11; second++) {
       pass(1);
       progress.update({ ...status, step: second });
@@ -596,7 +542,7 @@ describe("progress", () => {
     vi.useFakeTimers();
     try {
       const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 80 });
-      const progress = createProgress({ symbol: "character", stream });
+      const progress = createProgress({ terms: characters, stream });
       progress.update(status);
       progress.print("a line");
       progress.update({ ...status, step: 550 });
@@ -604,9 +550,9 @@ describe("progress", () => {
       progress.stop();
       expect(vi.getTimerCount()).toBe(0);
       const drawn = String(stream.read());
-      expect(drawn).toContain(barLine(status, "character", 80));
+      expect(drawn).toContain(barLine(status, characters, 80));
       expect(drawn).toContain("a line\n");
-      expect(drawn).toContain(barLine({ ...status, step: 550 }, "character", 80));
+      expect(drawn).toContain(barLine({ ...status, step: 550 }, characters, 80));
       expect(drawn.endsWith("\x1b[2K\x1b[0J")).toBe(true); // the line is cleared, and what is below it
     } finally {
       vi.useRealTimers();
@@ -615,7 +561,7 @@ describe("progress", () => {
 
   test("quiet shows nothing", () => {
     const stream = new PassThrough();
-    const progress = createProgress({ symbol: "character", stream, quiet: true });
+    const progress = createProgress({ terms: characters, stream, quiet: true });
     progress.update(status);
     progress.print("a line");
     progress.stop();

@@ -29,3 +29,24 @@ function parser(expected: string, fits: (value: number) => boolean): Parser {
     throw new InvalidArgumentError(expected);
   };
 }
+
+/** Names with commas between them. */
+export function names(text: string): readonly string[] {
+  const list = text.split(",").map((name) => name.trim());
+  if (list.every((name) => name !== "")) return [...new Set(list)];
+  throw new InvalidArgumentError("It must be names with commas between them.");
+}
+
+/** Quantiles with commas between them, in order; 0.5, the forecast itself, is always among them. */
+export function quantiles(text: string): readonly number[] {
+  const list = text.split(",").map((one) => (DECIMAL.test(one.trim()) ? Number(one) : NaN));
+  if (list.every((q) => q > 0 && q < 1)) return [...new Set([...list, 0.5])].sort((a, b) => a - b);
+  throw new InvalidArgumentError("They must be numbers above 0 and below 1, with commas between them.");
+}
+
+/** One character, or \t. */
+export function character(text: string): string {
+  const one = text === "\\t" ? "\t" : text;
+  if (/^[^"\r\n]$/.test(one)) return one;
+  throw new InvalidArgumentError("It must be one character that is no quotation mark, or \\t.");
+}

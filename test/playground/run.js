@@ -27,7 +27,7 @@ const SMALL = "#task=remember&units=12&length=12&batch=16";
 
 /** @returns {Promise<{ url: string, close: () => void }>} */
 async function serve() {
-  const server = spawn(process.execPath, [join(root, "playground/serve.mjs"), "0"], {
+  const server = spawn(process.execPath, [join(root, "dist/cli.js"), "playground", "--port", "0"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   for await (const url of createInterface(server.stdout)) return { url, close: () => void server.kill() };

@@ -1,7 +1,7 @@
 /** Where a training is, out of the metadata of a checkpoint. */
 
 import { formatLoss } from "./progress.ts";
-import { countOf } from "./text.ts";
+import { countOf } from "../output/text.ts";
 
 /** Under this key `Trainer.checkpoint()` keeps it. */
 const KEY = "unrolled.training";

@@ -2,9 +2,9 @@
  * How a long run shows that it lives: a bar in a terminal; elsewhere a plain line now and then, without control characters.
  *
  *     const pace = new Pace();
- *     const progress = createProgress({ symbol: "character" });
+ *     const progress = createProgress({ terms: { unit: "row" } });
  *     // after each step
- *     pace.add(symbols);
+ *     pace.add(rows);
  *     progress.update({ step, steps, epoch, epochs, loss, ...pace.outlook(steps - step) });
  *     // at the end, whatever it was
  *     progress.stop();
@@ -12,7 +12,15 @@
 
 import { clearScreenDown } from "node:readline";
 import cliProgress from "cli-progress";
-import { formatCount, formatDuration, formatRate } from "./text.ts";
+import { formatCount, formatDuration, formatRate } from "../output/text.ts";
+
+/** In what terms a task speaks of its data. */
+export interface Terms {
+  /** What is counted: "character", "word", "window", "row". */
+  readonly unit: string;
+  /** Whether the loss is shown in bits a unit as well. Default false. */
+  readonly inBits?: boolean;
+}
 
 /** Where a run is. */
 export interface Status {
@@ -22,9 +30,9 @@ export interface Status {
   /** Counted from 1. */
   readonly epoch: number;
   readonly epochs: number;
-  /** Cross-entropy in nats, the mean over the epoch so far. */
+  /** The mean over the epoch so far; a cross-entropy in nats. */
   readonly loss: number;
-  /** Symbols a second. */
+  /** Units a second. */
   readonly rate: number;
   readonly secondsLeft: number;
 }
@@ -39,9 +47,8 @@ export interface Progress {
 }
 
 export interface ProgressOptions {
-  /** What is counted: "character" or "word". */
-  readonly symbol: string;
-  /** Default: the standard output. */
+  readonly terms: Terms;
+  /** Default: the standard error stream, for the other has the results. */
   readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean };
   /** Show nothing at all. Default false. */
   readonly quiet?: boolean;
@@ -51,14 +58,25 @@ export interface ProgressOptions {
 
 /** The progress that suits the stream: a bar in a terminal, lines in a file or a pipe. */
 export function createProgress(options: ProgressOptions): Progress {
-  const { symbol, stream = process.stdout, quiet = false, now } = options;
+  const { terms, stream = process.stderr, quiet = false, now } = options;
   if (quiet) return silent;
-  return stream.isTTY && process.env.TERM !== "dumb" ? new Bar(stream, symbol) : new Lines(stream, symbol, now);
+  return stream.isTTY && process.env.TERM !== "dumb" ? new Bar(stream, terms) : new Lines(stream, terms, now);
 }
 
-/** Cross-entropy per symbol in bits. */
+/** A cross-entropy in bits. */
 export function bitsOf(nats: number): number {
   return nats / Math.LN2;
+}
+
+/** The loss of an epoch in the terms of the task, without its unit. */
+export function lossNumber(loss: number, { inBits = false }: Terms): string {
+  return formatLoss(inBits ? bitsOf(loss) : loss);
+}
+
+/** The loss of an epoch in the terms of the task. */
+export function lossText(loss: number, terms: Terms): string {
+  const number = lossNumber(loss, terms);
+  return terms.inBits ? `${number} bits a ${terms.unit}` : `loss ${number}`;
 }
 
 /** Measures how fast a run goes, from its creation on. */
@@ -66,7 +84,7 @@ export class Pace {
   readonly #now: () => number;
   readonly #start: number;
   #steps = 0;
-  #symbols = 0;
+  #units = 0;
 
   /** @param now milliseconds from any start */
   constructor(now = () => performance.now()) {
@@ -74,10 +92,10 @@ export class Pace {
     this.#start = now();
   }
 
-  /** One more step, of so many symbols. */
-  add(symbols: number): void {
+  /** One more step, of so many units. */
+  add(units: number): void {
     this.#steps++;
-    this.#symbols += symbols;
+    this.#units += units;
   }
 
   /** Seconds since the start. */
@@ -88,7 +106,7 @@ export class Pace {
   /** The mean rate so far, and the time left if it stays so. */
   outlook(stepsLeft: number): Pick<Status, "rate" | "secondsLeft"> {
     const seconds = Math.max(this.seconds, 1e-3); // clocks may be coarse
-    return { rate: this.#symbols / seconds, secondsLeft: (stepsLeft * seconds) / Math.max(this.#steps, 1) };
+    return { rate: this.#units / seconds, secondsLeft: (stepsLeft * seconds) / Math.max(this.#steps, 1) };
   }
 }
 
@@ -98,15 +116,15 @@ const SHORTEST_BAR = 10;
 const MARGIN = 3;
 
 /** One line for a terminal, shorter than it: where there is no room for all, the least important is left out. */
-export function barLine(status: Status, symbol: string, columns: number): string {
+export function barLine(status: Status, { unit, inBits = false }: Terms, columns: number): string {
   const { step, steps, epoch, epochs, loss, rate, secondsLeft } = status;
-  const short = symbol === "character" ? "char" : symbol;
+  const short = unit === "character" ? "char" : unit;
   const text = fitInto(columns - MARGIN - SHORTEST_BAR - 1, [
     { rank: 5, text: `${Math.floor((100 * step) / steps)}%` },
     { rank: 4, text: `epoch ${epoch}/${epochs}` },
     { rank: 0, text: `${step}/${steps}` },
-    { rank: 3, text: `loss ${formatLoss(loss)}` },
-    { rank: 0, text: `${formatLoss(bitsOf(loss))} bits/${short}` },
+    { rank: inBits ? 3 : 0, text: `loss ${formatLoss(loss)}` },
+    ...(inBits ? [{ rank: 0, text: `${formatLoss(bitsOf(loss))} bits/${short}` }] : []),
     { rank: 2, text: `${formatRate(rate)} ${short}s/s` },
     { rank: 1, text: `${formatDuration(secondsLeft)} left` },
   ]);
@@ -132,14 +150,14 @@ function fitInto(width: number, parts: readonly Part[]): string {
 }
 
 /** One line for a file. */
-export function plainLine(status: Status, symbol: string): string {
+export function plainLine(status: Status, { unit, inBits = false }: Terms): string {
   const { step, steps, epoch, epochs, loss, rate, secondsLeft } = status;
   return [
     `step ${formatCount(step)} of ${formatCount(steps)}`,
     `epoch ${epoch} of ${epochs}`,
     `loss ${formatLoss(loss)}`,
-    `${formatLoss(bitsOf(loss))} bits a ${symbol}`,
-    `${formatCount(Math.round(rate))} ${symbol}s a second`,
+    ...(inBits ? [`${formatLoss(bitsOf(loss))} bits a ${unit}`] : []),
+    `${formatCount(Math.round(rate))} ${unit}s a second`,
     `${formatDuration(secondsLeft)} left`,
   ].join(", ");
 }
@@ -160,11 +178,11 @@ class Bar implements Progress {
   readonly #bar: cliProgress.SingleBar;
   #status: Status | undefined;
 
-  constructor(stream: NodeJS.WritableStream, symbol: string) {
+  constructor(stream: NodeJS.WritableStream, terms: Terms) {
     this.#stream = stream;
     this.#bar = new cliProgress.SingleBar({
       stream,
-      format: (_, { maxWidth }) => (this.#status ? barLine(this.#status, symbol, maxWidth) : ""),
+      format: (_, { maxWidth }) => (this.#status ? barLine(this.#status, terms, maxWidth) : ""),
       clearOnComplete: true,
       linewrap: true, // leaves the terminal as it is: no line is longer than it
     });
@@ -193,13 +211,13 @@ const INTERVAL = 5000;
 
 class Lines implements Progress {
   readonly #stream: NodeJS.WritableStream;
-  readonly #symbol: string;
+  readonly #terms: Terms;
   readonly #now: () => number;
   #next: number;
 
-  constructor(stream: NodeJS.WritableStream, symbol: string, now = () => performance.now()) {
+  constructor(stream: NodeJS.WritableStream, terms: Terms, now = () => performance.now()) {
     this.#stream = stream;
-    this.#symbol = symbol;
+    this.#terms = terms;
     this.#now = now;
     this.#next = now() + INTERVAL;
   }
@@ -207,7 +225,7 @@ class Lines implements Progress {
   update(status: Status): void {
     if (this.#now() < this.#next) return;
     this.#next = this.#now() + INTERVAL;
-    this.print(plainLine(status, this.#symbol));
+    this.print(plainLine(status, this.#terms));
   }
 
   print(text: string): void {

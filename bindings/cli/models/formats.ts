@@ -7,11 +7,11 @@ import {
   importKerasWeights,
   importTensorFlowJs,
   pyTorchToSafetensors,
-} from "../formats.ts";
-import { exportOnnx, importOnnx } from "../onnx.ts";
-import { FormatError, Network, type NetworkConfig, type SaveOptions } from "../index.ts";
-import { UsageError } from "./errors.ts";
-import { readBytes } from "./files.ts";
+} from "../../formats.ts";
+import { exportOnnx, importOnnx } from "../../onnx.ts";
+import { FormatError, Network, type NetworkConfig, type SaveOptions } from "../../index.ts";
+import { UsageError } from "../errors.ts";
+import { readBytes } from "../input/files.ts";
 
 /** What a reader needs beside the file. */
 export interface ReadOptions {

@@ -1,11 +1,12 @@
 import type { Command } from "commander";
-import { FormatError, Network } from "../index.ts";
-import { describeTraining } from "./checkpoint.ts";
-import { about } from "./errors.ts";
-import { readModelFile, type ReadOptions } from "./formats.ts";
-import { readHeader, type Header, type TensorEntry } from "./header.ts";
-import { tokenizerOf } from "./model.ts";
-import { countOf, formatBytes } from "./text.ts";
+import { FormatError, Network } from "../../index.ts";
+import { describeTraining } from "../training/checkpoint.ts";
+import { about } from "../errors.ts";
+import { readModelFile, type ReadOptions } from "../models/formats.ts";
+import { readHeader, type Header, type TensorEntry } from "../models/header.ts";
+import { table } from "../output/table.ts";
+import { formatBytes } from "../output/text.ts";
+import { modelOf } from "../tasks/index.ts";
 
 /** Adds `unrolled inspect`. */
 export function addInspect(program: Command): void {
@@ -13,8 +14,7 @@ export function addInspect(program: Command): void {
     .command("inspect")
     .summary("show what is in a model or a checkpoint")
     .description(
-      "Shows what is in a file: the network, its tensors, its tokenizer, and for a checkpoint where the training is. " +
-        "Of a safetensors file without our description, such as PyTorch's, it lists the tensors.",
+      "Shows what is in a file: the network, its task, its tensors, and for a checkpoint where the training is. Of a safetensors file without our description, such as PyTorch's, it lists the tensors.",
     )
     .argument(
       "<model>",
@@ -53,25 +53,12 @@ function readNetwork(bytes: Uint8Array): Network | undefined {
 }
 
 function describeSettings(net: Network): string {
-  const tokenizer = tokenizerOf(net);
-  return [
-    `seed: ${net.config.seed}`,
-    `tokenizer: ${tokenizer ? countOf(tokenizer.size, tokenizer.kind) : "none"}`,
-  ].join("\n");
+  return [`seed: ${net.config.seed}`, ...(modelOf(net)?.describe() ?? ["task: none"])].join("\n");
 }
 
 function describeTensors(tensors: readonly TensorEntry[]): string {
   const rows = tensors.map(({ name, dtype, shape, size }) => [name, dtype, shapeText(shape), formatBytes(size)]);
-  const table = [["tensor", "type", "shape", "size"], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]!.length)));
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return table([["tensor", "type", "shape", "size"], ...rows], ["left", "left", "left", "left"]);
 }
 
 function shapeText(shape: readonly number[]): string {

@@ -1,10 +1,10 @@
 import { Option, type Command } from "commander";
-import { FormatError, Network, type NetworkConfig, type SaveOptions } from "../index.ts";
-import { about, UsageError } from "./errors.ts";
-import { expectWritable, isSameFile, readText, writeFile } from "./files.ts";
-import { readModelFile, writerOf, type ReadOptions } from "./formats.ts";
-import { readHeader } from "./header.ts";
-import { formatBytes } from "./text.ts";
+import { FormatError, Network, type NetworkConfig, type SaveOptions } from "../../index.ts";
+import { about, UsageError } from "../errors.ts";
+import { expectWritable, isSameFile, readText, writeFile } from "../input/files.ts";
+import { readModelFile, writerOf, type ReadOptions } from "../models/formats.ts";
+import { readHeader } from "../models/header.ts";
+import { formatBytes } from "../output/text.ts";
 
 interface Options {
   readonly dtype?: NonNullable<SaveOptions["dtype"]>;
@@ -57,7 +57,7 @@ function run(from: string, to: string, options: Options): void {
   process.stdout.write(`${to}: ${formatBytes(bytes.length)}, from ${name}, ${formatBytes(size)}${what}\n`);
 }
 
-export function readOptions({ config, key, mask }: Options): ReadOptions {
+function readOptions({ config, key, mask }: Options): ReadOptions {
   return {
     ...(key !== undefined && { key }),
     ...(mask !== undefined && { mask }),

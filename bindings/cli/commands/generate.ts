@@ -1,10 +1,11 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
-import { generate, type SampleOptions } from "../index.ts";
-import { integer, number } from "./arguments.ts";
-import { about } from "./errors.ts";
-import { defaultPrompt, readLanguageModel, type LanguageModel } from "./model.ts";
+import { generate, type SampleOptions } from "../../index.ts";
+import { integer, number } from "../arguments.ts";
+import { about } from "../errors.ts";
+import { readModelOf } from "../tasks/index.ts";
+import type { Writer } from "../tasks/text.ts";
 
 interface Options extends SampleOptions {
   readonly prompt?: string;
@@ -32,14 +33,14 @@ export function addGenerate(program: Command): void {
       "after",
       `
 Example:
-  $ unrolled generate play.safetensors --prompt "ROSALIND" --temperature 0.5 --length 500`,
+  $ unrolled generate play.safetensors --prompt ROSALIND --length 500`,
     )
     .action(run);
 }
 
 async function run(path: string, options: Options): Promise<void> {
-  const model = readLanguageModel(path);
-  const { prompt = defaultPrompt(model.tokenizer) } = options;
+  const model = readModelOf("text", path);
+  const { prompt = model.defaultPrompt } = options;
   const tokens = about("--prompt", () => model.tokenizer.encode(prompt));
   try {
     await pipeline(Readable.from(write(model, tokens, options)), process.stdout, { end: false });
@@ -49,7 +50,7 @@ async function run(path: string, options: Options): Promise<void> {
 }
 
 /** The text piece by piece, as it comes into being. */
-function* write({ net, tokenizer }: LanguageModel, prompt: Int32Array, options: Options): Generator<string> {
+function* write({ net, tokenizer }: Writer, prompt: Int32Array, options: Options): Generator<string> {
   const { prompt: given, ...generateOptions } = options;
   if (given !== undefined) yield given;
   for (const token of generate(net, { ...generateOptions, prompt })) yield tokenizer.decode([token]);

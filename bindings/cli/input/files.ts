@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { about, UsageError } from "./errors.ts";
+import { about, UsageError } from "../errors.ts";
 
 /** All of a file. */
 export function readBytes(path: string): Uint8Array {
@@ -23,15 +23,34 @@ export function readBytes(path: string): Uint8Array {
 
 /** A text in UTF-8, without the mark that some editors put at its beginning. */
 export function readText(path: string): string {
-  const bytes = readBytes(path);
-  const text = about(path, () => {
+  return textOf(path, readBytes(path));
+}
+
+/** The standard input, as the name of a file. */
+export const STDIN = "-";
+
+/** What messages call a file. */
+export function nameOf(path: string): string {
+  return path === STDIN ? "standard input" : path;
+}
+
+/** The text of a file, or of the standard input to its end. */
+export async function readSource(path: string): Promise<string> {
+  if (path !== STDIN) return readText(path);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  return textOf(nameOf(path), Buffer.concat(chunks));
+}
+
+function textOf(name: string, bytes: Uint8Array): string {
+  const text = about(name, () => {
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch (cause) {
       throw new Error("this is no text in UTF-8: convert it, for example with iconv", { cause });
     }
   });
-  if (text === "") throw new Error(`${path}: the file is empty: give a text to learn from`);
+  if (text === "") throw new Error(`${name}: the file is empty: give one with data in it`);
   return text;
 }
 
@@ -40,6 +59,13 @@ export function isSameFile(a: string, b: string): boolean {
   const [one, other] = [a, b].map((path) => explained(`cannot open ${path}`, () => fileAt(path)));
   if (one && other) return one.dev === other.dev && one.ino === other.ino;
   return resolve(a) === resolve(b);
+}
+
+/** Refuses a file to write that is one of those to read. @param option that names it */
+export function expectOther(option: string, file: string, others: readonly string[]): void {
+  const same = others.find((other) => other !== STDIN && isSameFile(file, other));
+  if (same !== undefined)
+    throw new UsageError(`${option} and ${same} are the same file: give another name for ${option}`);
 }
 
 /** Refuses a path that a file could not be written to, before hours are spent on what is to be in it. */
