@@ -159,7 +159,7 @@ interface Report {
   readonly forecasts: number;
   readonly network: { readonly mae: number };
   readonly baseline: { readonly mae: number };
-  readonly interval: { readonly coverage: number };
+  readonly interval: { readonly coverage: number; readonly pinball: number };
   readonly accuracy: number;
   readonly macroF1: number;
   readonly confusion: readonly (readonly number[])[];
@@ -188,17 +188,28 @@ describe("unrolled forecast", () => {
   test("is what evaluate measures", async () => {
     const lines = air.trim().split("\n");
     write("shorter.csv", lines.slice(0, -6).join("\n"));
-    const { passengers } = readCsv(await succeed("forecast", "air.safetensors", "shorter.csv")) as {
-      passengers: Float32Array;
-    };
+    const forecast = readCsv(await succeed("forecast", "air.safetensors", "shorter.csv")) as Record<
+      string,
+      Float32Array
+    >;
+    const { passengers, "q0.1": low, "q0.9": high } = forecast;
     write("last.csv", [lines[0], ...lines.slice(-30)].join("\n")); // a window of 24 and 6 steps after it
-    const { forecasts, network } = JSON.parse(
+    const { forecasts, network, interval } = JSON.parse(
       await succeed("evaluate", "air.safetensors", "last.csv", "--json"),
     ) as Report;
     const truth = series.AirPassengers.slice(-6);
-    const mae = truth.reduce((sum, x, i) => sum + Math.abs(x - passengers[i]!), 0) / 6;
+    const mae = truth.reduce((sum, x, i) => sum + Math.abs(x - passengers![i]!), 0) / 6;
     expect(forecasts).toBe(1);
     expect(network.mae).toBeCloseTo(mae, 3);
+    const within = truth.filter((x, i) => low![i]! <= x && x <= high![i]!).length;
+    expect(interval.coverage).toBeCloseTo(within / 6, 9);
+    const lossOf = (q: number, d: number) => (d > 0 ? q * d : (q - 1) * d);
+    const losses = truth.flatMap((x, i) => [
+      lossOf(0.1, x - low![i]!),
+      lossOf(0.5, x - passengers![i]!),
+      lossOf(0.9, x - high![i]!),
+    ]);
+    expect(interval.pinball).toBeCloseTo(losses.reduce((a, b) => a + b) / 18, 3);
   });
 
   test("a time that does not go on evenly is left out, and it says so", async () => {

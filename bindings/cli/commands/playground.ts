@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { isIPv6, type AddressInfo } from "node:net";
-import { extname, join, relative, sep } from "node:path";
+import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { integer } from "../arguments.ts";
@@ -85,13 +85,11 @@ async function fileOf(url: string): Promise<{ status: number; type: string; cont
   return { status: 200, type: types[extname(file)] ?? "application/octet-stream", content };
 }
 
-/** The file that an address means; undefined if that is outside of the folder, or no address. */
+/** The file that an address means; undefined if it is none. */
 function pathOf(url: string): string | undefined {
   if (!URL.canParse(url, "http://localhost")) return undefined;
-  const { pathname } = new URL(url, "http://localhost"); // without dots
-  const file = join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname);
-  const inside = relative(folder, file);
-  return inside.startsWith(`..${sep}`) ? undefined : file;
+  const { pathname } = new URL(url, "http://localhost"); // without dots: nothing outside of the folder is reached
+  return join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname);
 }
 
 function openPage(url: string): void {
