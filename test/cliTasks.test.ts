@@ -382,8 +382,9 @@ describe("pictures", () => {
     const textOf = (name: string) => documentElement!.getElementsByTagName(name)[0]?.textContent ?? "";
     expect(documentElement!.getAttribute("role")).toBe("img");
     expect(textOf("title")).not.toBe("");
-    expect(textOf("desc")).toMatch(/over (row|epoch): .* at first, .* at last/);
+    expect(textOf("desc")).toMatch(/over (month|epoch): .* at first, .* at last/);
     for (const text of texts) expect(svg).toContain(text);
+    if (textOf("desc").includes("over month")) expect(svg).toMatch(/>1960-\d\d</); // the axis has the times of the rows
     expect(svg).toContain("prefers-color-scheme: dark");
     expect(svg).not.toContain("NaN");
     rmSync(inFolder("plot.svg"));

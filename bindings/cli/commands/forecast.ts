@@ -45,26 +45,35 @@ async function run(model: string, path: string, { jsonl = false, plot, ...option
   }
   const { table, series } = await forecaster.read(path, options);
   const forecast = about(nameOf(path), () => forecaster.forecastNext(series));
-  if (plot !== undefined) await drawForecast(plot, forecaster.kept, series, forecast);
+  const times = timesOf(forecaster, table);
+  if (plot !== undefined) {
+    const all = times && [...times.known, ...times.next];
+    await drawForecast(plot, forecaster.kept, series, forecast, all);
+  }
   const row = rowWriter(jsonl);
-  await write(rowsOf(forecaster, table, forecast).map(row).join(""));
+  await write(rowsOf(forecaster, forecast, times?.next).map(row).join(""));
+}
+
+/** The times of a table, and those of the steps after it; none where they do not go on evenly. */
+function timesOf({ kept: { time, horizon } }: Forecaster, table: Table) {
+  if (time === undefined) return undefined;
+  const known = table.texts(time);
+  const next = continueTimes(known, horizon);
+  if (next) return { known, next };
+  process.stderr.write(`unrolled: column ${time} does not go on evenly: its times are left out\n`);
+  return undefined;
 }
 
 function rowsOf(
-  { kept }: Forecaster,
-  table: Table,
+  { kept: { columns, time, quantiles: learnt } }: Forecaster,
   { values, quantiles }: Forecast,
+  times?: readonly string[],
 ): Record<string, string | number>[] {
-  const [target] = kept.columns;
-  const { time, horizon } = kept;
-  const times = time === undefined ? undefined : continueTimes(table.texts(time), horizon);
-  if (time !== undefined && !times) {
-    process.stderr.write(`unrolled: column ${time} does not go on evenly: its times are left out\n`);
-  }
+  const [target] = columns;
   return Array.from(values, (value, i) => ({
     step: i + 1,
     ...(times && { [time!]: times[i]! }),
     [target!]: float(value),
-    ...Object.fromEntries(kept.quantiles.flatMap((q, k) => (q === 0.5 ? [] : [[`q${q}`, float(quantiles[k]![i]!)]]))),
+    ...Object.fromEntries(learnt.flatMap((q, k) => (q === 0.5 ? [] : [[`q${q}`, float(quantiles[k]![i]!)]]))),
   }));
 }

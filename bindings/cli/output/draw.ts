@@ -16,6 +16,8 @@ export interface Picture {
   /** What the axes show, units included. */
   readonly x: string;
   readonly y: string;
+  /** The name of each x, from 1 on; without it, x itself. */
+  readonly names?: readonly string[] | undefined;
   /** One or two; a band is that of the second. */
   readonly curves: readonly Curve[];
   readonly band?: {
@@ -40,18 +42,24 @@ svg { color: #444; fill: #444 } .paper { fill: #fff }
 </style>
 `;
 
-export function draw({ title, x, y, curves, band, mark }: Picture): string {
+export function draw({ title, x, y, names, curves, band, mark }: Picture): string {
   const marks = curves.map((curve, k) => {
     const { stroke, dash } = looks[k]!;
     return line(pointsOf(curve), { x: "x", y: "y", stroke, strokeWidth: 2, strokeDasharray: dash });
   });
-  const axes = { labelArrow: "none", ticks: 7 } as const;
+  const axes = { labelArrow: "none" } as const;
   const plot = drawPlot(
     {
       ...{ width: WIDTH, height: HEIGHT, marginLeft: 60, marginTop: 24, marginBottom: 42, marginRight: 16 },
       marks: [
-        axisX({ ...axes, label: x, labelAnchor: "center", tickFormat: wholeOnly }),
-        axisY({ ...axes, label: y }),
+        axisX({
+          ...axes,
+          ticks: names ? 5 : 7,
+          label: x,
+          labelAnchor: "center",
+          tickFormat: (at: number) => nameOf(at, names),
+        }),
+        axisY({ ...axes, ticks: 7, label: y }),
         ...(band
           ? [areaY(bandOf(band), { x: "x", y1: "low", y2: "high", fill: looks[1]!.stroke, fillOpacity: 0.25 })]
           : []),
@@ -62,16 +70,20 @@ export function draw({ title, x, y, curves, band, mark }: Picture): string {
     { y: TOP },
     "inherit",
   );
-  const names = [...curves.map(({ name }) => name), ...(band ? [band.name] : [])];
+  const inLegend = [...curves.map(({ name }) => name), ...(band ? [band.name] : [])];
   const description = `${y} over ${x}: ${curves.map(describe).join("; ")}`;
   const head = `<desc>${escape(description)}</desc>\n${style}<rect class="paper" width="100%" height="100%"/>\n`;
   const size = { width: WIDTH, height: HEIGHT + TOP };
-  return frame({ title: escape(title), text: escape(title), head, ...size }, [legend(names, band !== undefined), plot]);
+  return frame({ title: escape(title), text: escape(title), head, ...size }, [
+    legend(inLegend, band !== undefined),
+    plot,
+  ]);
 }
 
 /** Between rows or epochs there is nothing. */
-function wholeOnly(x: number): string {
-  return Number.isInteger(x) ? String(x) : "";
+function nameOf(x: number, names?: readonly string[]): string {
+  if (!Number.isInteger(x)) return "";
+  return names ? (names[x - 1] ?? "") : String(x);
 }
 
 function pointsOf({ values, from }: Curve): { x: number; y: number }[] {

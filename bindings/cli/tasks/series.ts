@@ -312,14 +312,17 @@ export class Forecaster implements TaskModel {
   }
 
   async evaluate(path: string, options: EvaluateOptions): Promise<Report> {
-    const { series } = await this.read(path, options);
-    const { window, horizon } = this.kept;
+    const { table, series } = await this.read(path, options);
+    const { window, horizon, time } = this.kept;
     const name = nameOf(path);
     const report = about(name, () => {
       expectSteps(series, window + horizon);
       return this.measure(windowsOf(series, this.kept), name);
     });
-    if (options.plot !== undefined) await drawForecasts(options.plot, this, series);
+    if (options.plot !== undefined) {
+      const times = time !== undefined && table.columns.includes(time) ? table.texts(time) : undefined;
+      await drawForecasts(options.plot, this, series, times);
+    }
     return report;
   }
 

@@ -4,20 +4,23 @@ import { tensor, type Tensor } from "../../index.ts";
 import { writePlot } from "../output/plot.ts";
 import type { Forecast, Forecaster, SeriesTask } from "./series.ts";
 
-/** Draws the end of a series, and the forecast of the steps after it. */
+/** Draws the end of a series, and the forecast of the steps after it. @param times of all rows and of the steps */
 export async function drawForecast(
   file: string,
   task: SeriesTask,
   series: Tensor,
   { values, quantiles }: Forecast,
+  times?: readonly string[],
 ): Promise<void> {
   const { window, horizon, columns } = task;
   const all = targetOf(series);
   const T = all.length;
-  const from = Math.max(0, T - Math.max(window, 3 * horizon));
+  // What the network reads, as long as there is room beside it to see the forecast.
+  const before = Math.max(3 * horizon, Math.min(window, Math.max(30, 12 * horizon)));
+  const from = Math.max(0, T - before);
   const steps = horizon === 1 ? "the next step" : `the next ${horizon} steps`;
   await writePlot(file, {
-    ...{ title: `${columns[0]!}: ${steps}`, x: "row", y: columns[0]!, mark: T },
+    ...{ title: `${columns[0]!}: ${steps}`, x: axisOf(task, times), y: columns[0]!, names: times, mark: T },
     curves: [
       { name: "history", values: all.subarray(from), from: from + 1 },
       { name: "forecast", values: [all[T - 1]!, ...values], from: T },
@@ -29,8 +32,13 @@ export async function drawForecast(
 /** Rows that a picture has room for. */
 const MOST_ROWS = 240;
 
-/** Draws the end of a series, with forecasts one after another, each from the window before it. */
-export async function drawForecasts(file: string, forecaster: Forecaster, series: Tensor): Promise<void> {
+/** Draws the end of a series, with forecasts one after another, each from the window before it. @param times of all rows */
+export async function drawForecasts(
+  file: string,
+  forecaster: Forecaster,
+  series: Tensor,
+  times?: readonly string[],
+): Promise<void> {
   const { window, horizon, columns } = forecaster.kept;
   const all = targetOf(series);
   const [T = 0, F = 1] = series.shape;
@@ -47,13 +55,22 @@ export async function drawForecasts(file: string, forecaster: Forecaster, series
   const quantiles = forecaster.kept.quantiles.map((_, q) => joined((piece) => piece.quantiles[q]));
   const steps = horizon === 1 ? "one step" : `${horizon} steps`;
   await writePlot(file, {
-    ...{ title: `${columns[0]!}: ${steps} ahead, and what came`, x: "row", y: columns[0]! },
+    ...{
+      title: `${columns[0]!}: ${steps} ahead, and what came`,
+      x: axisOf(forecaster.kept, times),
+      y: columns[0]!,
+      names: times,
+    },
     curves: [
       { name: "truth", values: all.subarray(begin), from: begin + 1 },
       { name: "forecast", values: joined((piece) => piece.values), from: begin + 1 },
     ],
     ...bandOf(forecaster.kept, quantiles, begin + 1),
   });
+}
+
+function axisOf({ time }: SeriesTask, times: readonly string[] | undefined): string {
+  return (times && time) ?? "row";
 }
 
 function targetOf({ data, shape }: Tensor): Float32Array {
