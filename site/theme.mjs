@@ -1,0 +1,184 @@
+// What the site adds to TypeDoc: titles of pages from their headings, addresses from their paths, the navigation, and the sources that
+// pages lead to as pages of their own.
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { extname, join, relative } from "node:path";
+import {
+  Comment,
+  CommentTag,
+  Converter,
+  DefaultTheme,
+  DocumentReflection,
+  IndexEvent,
+  KindRouter,
+  PageEvent,
+  ReferenceReflection,
+  Reflection,
+  ReflectionKind,
+} from "typedoc";
+import { groupNames, groupOf, root } from "./pages.mjs";
+
+/** @import { Application, CommentDisplayPart, Context, NavigationElement, ProjectReflection } from "typedoc" */
+
+const languages = /** @type {Record<string, string>} */ ({
+  ".ts": "typescript",
+  ".js": "javascript",
+  ".mjs": "javascript",
+  ".json": "json",
+  ".py": "python",
+  ".css": "css",
+  ".html": "html",
+  ".md": "markdown",
+});
+
+/** The address of a page of Markdown or of a source, by its path in the repository. @type {WeakMap<Reflection, string>} */
+const addresses = new WeakMap();
+/** @type {WeakSet<Reflection>} */
+const sources = new WeakSet();
+
+/** @param {Application} app */
+export function load(app) {
+  app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_, document) => namePage(document));
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, addCategories);
+  app.converter.on(Converter.EVENT_END, ({ project }) => addSources(project));
+  app.renderer.defineRouter("site", SiteRouter);
+  app.renderer.defineTheme("site", SiteTheme);
+  app.renderer.on(PageEvent.END, finish);
+  app.renderer.on(IndexEvent.PREPARE_INDEX, (event) => {
+    for (let k = event.searchResults.length - 1; k >= 0; k--) {
+      if (sources.has(event.searchResults[k])) event.removeResult(k);
+    }
+  });
+}
+
+/** What stands in the repository at this path, as a link may name it. @param {string} path */
+const placeOf = (path) => relative(root, path).replaceAll("\\", "/");
+
+/** A page is called what its first heading says. @param {DocumentReflection} document */
+function namePage(document) {
+  const text = document.content.map((part) => part.text).join("");
+  const heading = /^# (.+)$/m.exec(text)?.[1];
+  const path = document.project.files.getReflectionPath(document);
+  if (path === undefined || heading === undefined) throw new Error(`${path}: a page begins with "# its title"`);
+  document.name = heading.replaceAll("`", "");
+  addresses.set(
+    document,
+    placeOf(path)
+      .replace(/^docs\/|\.md$/g, "")
+      .toLowerCase(),
+  );
+}
+
+/** Names of a module are shown by the folder that their source is in. */
+const categories = /** @type {[folder: RegExp, category: string][]} */ ([
+  [/^bindings\/layers\//, "Layers"],
+  [/^bindings\/(activation|initializer)\.ts$/, "Layers"],
+  [/^bindings\/losses\//, "Losses"],
+  [/^bindings\/(optimizers|schedules)\//, "Optimizers and schedules"],
+  [/^bindings\/data\//, "Data"],
+  [/^bindings\/encoderDecoder\//, "Encoder and decoder"],
+  [/^bindings\/inspect\//, "Looking inside"],
+  [/^bindings\/(generate|sample)\.ts$/, "Text"],
+  [/^bindings\/(io|onnx)\//, "Files"],
+  [/./, "Networks and training"],
+]);
+
+/** @param {Context} context */
+function addCategories({ project }) {
+  for (const module of project.children ?? []) {
+    for (const reflection of module.children ?? []) {
+      const declared = reflection instanceof ReferenceReflection ? reflection.getTargetReflectionDeep() : reflection;
+      const [source] = declared.isDeclaration() ? (declared.sources ?? []) : [];
+      const path = source ? placeOf(source.fullFileName) : "";
+      const [, category = ""] = categories.find(([folder]) => folder.test(path)) ?? [];
+      reflection.comment ??= new Comment();
+      reflection.comment.blockTags.push(new CommentTag("@category", [{ kind: "text", text: category }]));
+    }
+  }
+}
+
+/** Pages for the sources that the guides and the reference lead to. @param {ProjectReflection} project */
+function addSources(project) {
+  const declared = Object.values(project.reflections).flatMap((reflection) =>
+    reflection.isDeclaration() || reflection.isSignature() ? (reflection.sources ?? []) : [],
+  );
+  const isForeign = (/** @type {string} */ path) => path.includes("/node_modules/"); // JavaScript's own, such as Error
+  for (const source of declared) if (isForeign(source.fullFileName)) delete source.url;
+  const own = declared.map(({ fullFileName }) => fullFileName).filter((path) => !isForeign(path));
+  // A folder's page asks for those of its files, which are added to the set while it is walked through.
+  const wanted = new Set([...project.files.getMediaPaths(), ...own]);
+  for (const path of wanted) {
+    const isFolder = statSync(path).isDirectory();
+    const language = languages[extname(path)];
+    if (!isFolder && !language) continue; // a picture, say, is copied as it is
+    const content = isFolder ? listOf(project, path, wanted) : [quote(path, language)];
+    const document = new DocumentReflection(placeOf(path), project, content, {});
+    project.addChild(document);
+    project.registerReflection(document, undefined, path);
+    addresses.set(document, `source/${placeOf(path)}`);
+    sources.add(document);
+  }
+}
+
+/** @param {string} path @param {string} language @returns {CommentDisplayPart} */
+function quote(path, language) {
+  return { kind: "code", text: `\`\`\`\`\`${language}\n${readFileSync(path, "utf8")}\n\`\`\`\`\`` };
+}
+
+/** @param {ProjectReflection} project @param {string} folder @param {Set<string>} wanted @returns {CommentDisplayPart[]} */
+function listOf(project, folder, wanted) {
+  const names = readdirSync(folder).filter((name) => extname(name) in languages);
+  return names.flatMap((name) => {
+    const path = `${folder}/${name}`;
+    const { target } = project.files.registerAbsolute(path);
+    if (!(project.files.resolve(target, project) instanceof Reflection)) wanted.add(path);
+    return [
+      { kind: "text", text: `- [${name}](` },
+      { kind: "relative-link", text: name, target, targetAnchor: undefined },
+      { kind: "text", text: ")\n" },
+    ];
+  });
+}
+
+class SiteRouter extends KindRouter {
+  /** @override @param {Reflection} reflection */
+  getIdealBaseName(reflection) {
+    return addresses.get(reflection) ?? `api/${super.getIdealBaseName(reflection)}`;
+  }
+}
+
+class SiteTheme extends DefaultTheme {
+  /** @override @param {ProjectReflection} project @returns {NavigationElement[]} */
+  buildNavigation(project) {
+    const documents = (project.documents ?? []).filter((document) => !sources.has(document));
+    /** @type {Map<string, NavigationElement[]>} */
+    const groups = new Map(groupNames.map((name) => [name, []]));
+    for (const document of documents) {
+      const path = placeOf(project.files.getReflectionPath(document) ?? "");
+      const group = groupOf(path, document.frontmatter.group);
+      if (group === undefined) continue;
+      if (!groups.has(group)) throw new Error(`${path}: there is no group "${group}", only ${groupNames.join(", ")}`);
+      groups.get(group)?.push({ text: document.name, path: this.router.getFullUrl(document) });
+    }
+    groups.set(
+      "API",
+      super.buildNavigation(project).filter(({ kind }) => kind === ReflectionKind.Module),
+    );
+    return [...groups].map(([text, children]) => ({ text, children }));
+  }
+}
+
+/** Addresses from the root of the site, and lines of sources to point to. @param {PageEvent} page */
+function finish(page) {
+  const up = "../".repeat(page.url.split("/").length - 1);
+  page.contents = page.contents?.replaceAll('href="site:', `href="${up}`);
+  if (page.model instanceof Reflection && sources.has(page.model))
+    page.contents = page.contents && withLines(page.contents);
+}
+
+/** @param {string} html */
+function withLines(html) {
+  return html.replace(/(<pre><code[^>]*>)(.*?)(<\/code>)/s, (_, open, code, close) => {
+    const lines = code.trimEnd().split(/<br\/?>|\n/);
+    return open + lines.map((line, k) => `<span id="L${k + 1}">${line}</span>`).join("\n") + close;
+  });
+}
