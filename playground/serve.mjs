@@ -1,4 +1,4 @@
-// `npm run playground [-- PORT]`: playground/dist over HTTP, under a strict content security policy. Any server of files will do.
+// `npm run playground [-- PORT]`: playground/dist, or another folder, over HTTP, under a strict content security policy. Any server of files will do.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
@@ -9,10 +9,12 @@ const types = /** @type {Record<string, string>} */ ({
   ".css": "text/css; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".svg": "image/svg+xml",
+  ".png": "image/png",
   ".csv": "text/csv; charset=utf-8",
   ".txt": "text/plain; charset=utf-8",
 });
-const folder = join(import.meta.dirname, "dist");
+const [port = "8080", given] = process.argv.slice(2);
+const folder = given ?? join(import.meta.dirname, "dist");
 
 const server = createServer(async ({ url = "/" }, response) => {
   const { pathname } = new URL(url, "http://localhost"); // without dots: nothing outside of the folder is reached
@@ -25,8 +27,7 @@ const server = createServer(async ({ url = "/" }, response) => {
   response.end(content);
 });
 
-server.listen(Number(process.argv[2] ?? 8080), "127.0.0.1", () => {
+server.listen(Number(port), "127.0.0.1", () => {
   const address = server.address();
-  const port = address !== null && typeof address === "object" ? address.port : 0;
-  console.log(`http://localhost:${port}/`);
+  console.log(`http://localhost:${address !== null && typeof address === "object" ? address.port : 0}/`);
 });

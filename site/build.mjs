@@ -31,6 +31,8 @@ const app = await Application.bootstrap({
   sourceLinkTemplate: "site:source/{path}.html#L{line}",
   displayBasePath: root,
   sort: ["source-order"],
+  markdownItOptions: { html: true, linkify: false },
+  includeHierarchySummary: false,
   headings: { readme: false, document: false },
   hideGenerator: true,
   navigationLinks: { Playground: "site:playground/index.html" },
@@ -66,3 +68,16 @@ app.validate(project);
 rmSync(out, { recursive: true, force: true });
 await app.generateOutputs(project);
 if (app.logger.hasErrors() || app.logger.hasWarnings()) process.exit(1);
+
+cpSync(join(root, "playground/dist"), join(out, "playground"), { recursive: true });
+await build({
+  entryPoints: ["experiment.ts", "experiment.css"].map((name) => join(import.meta.dirname, "experiment", name)),
+  outdir: join(out, "experiment"),
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  minify: true,
+  tsconfigRaw: {}, // the repository's leads to the sources instead of the package
+  logLevel: "warning",
+});

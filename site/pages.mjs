@@ -19,9 +19,9 @@ const groups = {
   Project: ["CHANGELOG.md", "CONTRIBUTING.md"],
 };
 
-const named = Object.values(groups).flat();
-const missing = named.filter((path) => !existsSync(join(root, path)));
-if (0 && missing.length > 0) throw new Error(`site/pages.mjs names ${missing.join(", ")}: there is no such page`);
+const listed = Object.values(groups).flat();
+const missing = listed.filter((path) => !existsSync(join(root, path)));
+if (missing.length > 0) throw new Error(`site/pages.mjs names ${missing.join(", ")}: there is no such page`);
 
 /** @param {string} folder @returns {string[]} */
 const markdownOf = (folder) =>
@@ -38,7 +38,7 @@ const foldersOf = (folder) =>
 /** All of the repository but the front page: what is not in the navigation is reached by links. */
 export const pages = [
   ...new Set([
-    ...named.filter((p) => existsSync(join(root, p))),
+    ...listed,
     ...["docs", "playground", ...["bench", "examples", "test"].flatMap((name) => [name, ...foldersOf(name)])].flatMap(
       markdownOf,
     ),

@@ -1,6 +1,6 @@
 // What the site adds to TypeDoc: titles of pages from their headings, addresses from their paths, the navigation, and the sources that
 // pages lead to as pages of their own.
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { extname, join, relative } from "node:path";
 import {
   Comment,
@@ -14,10 +14,11 @@ import {
   ReferenceReflection,
   Reflection,
   ReflectionKind,
+  normalizePath,
 } from "typedoc";
 import { groupNames, groupOf, root } from "./pages.mjs";
 
-/** @import { Application, CommentDisplayPart, Context, NavigationElement, ProjectReflection } from "typedoc" */
+/** @import { Application, CommentDisplayPart, Context, NavigationElement, NormalizedPath, ProjectReflection } from "typedoc" */
 
 const languages = /** @type {Record<string, string>} */ ({
   ".ts": "typescript",
@@ -45,7 +46,8 @@ export function load(app) {
   app.renderer.on(PageEvent.END, finish);
   app.renderer.on(IndexEvent.PREPARE_INDEX, (event) => {
     for (let k = event.searchResults.length - 1; k >= 0; k--) {
-      if (sources.has(event.searchResults[k])) event.removeResult(k);
+      const result = event.searchResults[k];
+      if (result && sources.has(result)) event.removeResult(k);
     }
   });
 }
@@ -105,11 +107,11 @@ function addSources(project) {
   for (const source of declared) if (isForeign(source.fullFileName)) delete source.url;
   const own = declared.map(({ fullFileName }) => fullFileName).filter((path) => !isForeign(path));
   // A folder's page asks for those of its files, which are added to the set while it is walked through.
-  const wanted = new Set([...project.files.getMediaPaths(), ...own]);
+  const wanted = new Set([...project.files.getMediaPaths(), ...own].map(normalizePath));
   for (const path of wanted) {
     const isFolder = statSync(path).isDirectory();
-    const language = languages[extname(path)];
-    if (!isFolder && !language) continue; // a picture, say, is copied as it is
+    const language = isFolder ? "" : languages[extname(path)];
+    if (language === undefined) continue; // a picture, say, is copied as it is
     const content = isFolder ? listOf(project, path, wanted) : [quote(path, language)];
     const document = new DocumentReflection(placeOf(path), project, content, {});
     project.addChild(document);
@@ -124,11 +126,11 @@ function quote(path, language) {
   return { kind: "code", text: `\`\`\`\`\`${language}\n${readFileSync(path, "utf8")}\n\`\`\`\`\`` };
 }
 
-/** @param {ProjectReflection} project @param {string} folder @param {Set<string>} wanted @returns {CommentDisplayPart[]} */
+/** @param {ProjectReflection} project @param {string} folder @param {Set<NormalizedPath>} wanted @returns {CommentDisplayPart[]} */
 function listOf(project, folder, wanted) {
   const names = readdirSync(folder).filter((name) => extname(name) in languages);
   return names.flatMap((name) => {
-    const path = `${folder}/${name}`;
+    const path = normalizePath(`${folder}/${name}`);
     const { target } = project.files.registerAbsolute(path);
     if (!(project.files.resolve(target, project) instanceof Reflection)) wanted.add(path);
     return [
@@ -167,18 +169,25 @@ class SiteTheme extends DefaultTheme {
   }
 }
 
-/** Addresses from the root of the site, and lines of sources to point to. @param {PageEvent} page */
+/** TypeDoc's script in each page: a file of its own instead, so that a content security policy without exceptions holds. */
+const inline = /<script>(document\.documentElement\.dataset\.theme.*?)<\/script>/;
+
+/** Addresses from the root of the site, no scripts or styles within the page, and lines of sources to point to. @param {PageEvent} page */
 function finish(page) {
   const up = "../".repeat(page.url.split("/").length - 1);
-  page.contents = page.contents?.replaceAll('href="site:', `href="${up}`);
-  if (page.model instanceof Reflection && sources.has(page.model))
-    page.contents = page.contents && withLines(page.contents);
+  let html = page.contents ?? "";
+  const [, script] = inline.exec(html) ?? [];
+  if (script === undefined) throw new Error(`${page.url} has another inline script than expected`);
+  writeFileSync(join(page.filename.slice(0, -page.url.length), "assets/theme.js"), script);
+  html = html.replace(inline, `<script src="${up}assets/theme.js"></script>`);
+  html = html.replaceAll('href="site:', `href="${up}`).replace(/ style="text-align:(\w+)"/g, ' class="to-$1"');
+  page.contents = sources.has(/** @type {Reflection} */ (page.model)) ? withLines(html) : html;
 }
 
 /** @param {string} html */
 function withLines(html) {
   return html.replace(/(<pre><code[^>]*>)(.*?)(<\/code>)/s, (_, open, code, close) => {
-    const lines = code.trimEnd().split(/<br\/?>|\n/);
+    const lines = /** @type {string} */ (code).trimEnd().split(/<br\/?>|\n/);
     return open + lines.map((line, k) => `<span id="L${k + 1}">${line}</span>`).join("\n") + close;
   });
 }

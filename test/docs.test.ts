@@ -113,7 +113,7 @@ test("what is on a page is not overlooked", () => {
       ...{ kind: "program", line: 2 },
       blocks: [
         { line: 2, code: 'import "a";\n1;', printed: "1\n" },
-        { line: 11, code: "2;", printed: undefined },
+        { line: 11, code: "2;" },
       ],
     },
     { kind: "command", line: 15, text: "npx unrolled --help" },

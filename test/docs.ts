@@ -18,10 +18,17 @@ export interface Block {
   readonly follows: boolean;
 }
 
+interface ProgramBlock {
+  readonly line: number;
+  readonly code: string;
+  /** What it must print, if the page says so. */
+  printed?: string;
+}
+
 export interface Program {
   readonly kind: "program";
   readonly line: number;
-  readonly blocks: readonly { readonly line: number; readonly code: string; readonly printed: string | undefined }[];
+  readonly blocks: ProgramBlock[];
 }
 
 export interface Command {
@@ -43,7 +50,7 @@ export function blocksOf(text: string): Block[] {
     if (!languages.includes(language))
       throw new Error(`line ${i + 1}: "${language}" is none of ${languages.join(", ")}`);
     const before = lines.slice(last + 1, i).filter((line) => line.trim() !== "");
-    const from = /^<!-- from: (\S+) -->$/.exec(before.at(-1) ?? "")?.[1];
+    const from = /^<!-- from: (\S+) -->$/.exec(before[before.length - 1] ?? "")?.[1];
     if (language === "ts" && from === undefined) throw new Error(`line ${i + 1}: "ts" needs the file that it is from`);
     const code = lines.slice(i + 1, end).join("\n");
     blocks.push({ language, line: i + 2, code, from, follows: before.length === 0 });
@@ -55,17 +62,21 @@ export function blocksOf(text: string): Block[] {
 /** The programs and commands of a page, in its order. A block that begins with an import begins a program. */
 export function stepsOf(blocks: readonly Block[]): (Program | Command)[] {
   const steps: (Program | Command)[] = [];
-  let program:
-    | { kind: "program"; line: number; blocks: { line: number; code: string; printed: string | undefined }[] }
-    | undefined;
+  let program: Program | undefined;
   blocks.forEach(({ language, line, code, from, follows }, i) => {
     const previous = blocks[i - 1];
     if (language === "js" && from === undefined) {
       if (code.startsWith("import ")) steps.push((program = { kind: "program", line, blocks: [] }));
       if (!program) throw new Error(`line ${line}: the first block of a page begins with an import`);
-      program.blocks.push({ line, code, printed: undefined });
-    } else if (language === "text" && follows && program && previous?.language === "js" && previous.from === undefined) {
-      program.blocks.at(-1)!.printed = `${code}\n`;
+      program.blocks.push({ line, code });
+    } else if (
+      language === "text" &&
+      follows &&
+      program &&
+      previous?.language === "js" &&
+      previous.from === undefined
+    ) {
+      program.blocks.at(-1).printed = `${code}\n`;
     } else if (language === "sh") {
       code.split("\n").forEach((text, k) => {
         if (text.startsWith("npx unrolled ")) steps.push({ kind: "command", line: line + k, text });
