@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 
-const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 const types = /** @type {Record<string, string>} */ ({
   ".html": "text/html; charset=utf-8",
   ".css": "text/css; charset=utf-8",
@@ -15,6 +14,9 @@ const types = /** @type {Record<string, string>} */ ({
 });
 const [port = "8080", given] = process.argv.slice(2);
 const folder = given ?? join(import.meta.dirname, "dist");
+/** The scripts of the documentation's site set styles in the page. */
+const styles = given === undefined ? "" : "; style-src 'self' 'unsafe-inline'";
+const policy = `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'${styles}`;
 
 const server = createServer(async ({ url = "/" }, response) => {
   const { pathname } = new URL(url, "http://localhost"); // without dots: nothing outside of the folder is reached
@@ -22,7 +24,7 @@ const server = createServer(async ({ url = "/" }, response) => {
   const content = await readFile(file).catch(() => undefined);
   response.writeHead(content ? 200 : 404, {
     "Content-Type": types[extname(file)] ?? "application/octet-stream",
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": policy,
   });
   response.end(content);
 });

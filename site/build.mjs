@@ -3,11 +3,10 @@
 // docs/recurrent-networks.md are built into it. A warning is an error.
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { katex } from "@mdit/plugin-katex";
 import { build } from "esbuild";
 import { Application } from "typedoc";
 import { pages, root } from "./pages.mjs";
-import { load } from "./theme.mjs";
+import { load, loadMarkdown } from "./theme.mjs";
 
 const out = join(root, "build/site");
 const entries = ["index", "run", "onnx", "formats"];
@@ -57,8 +56,7 @@ const app = await Application.bootstrap({
   treatWarningsAsErrors: true,
   treatValidationWarningsAsErrors: true,
   validation: { notExported: true, invalidLink: true, invalidPath: true, rewrittenLink: true, notDocumented: false },
-  markdownItLoader: (/** @type {import("markdown-it").default} */ parser) =>
-    parser.use(katex, { output: "mathml", strict: "error", throwOnError: true }),
+  markdownItLoader: loadMarkdown,
 });
 load(app);
 

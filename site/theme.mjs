@@ -2,6 +2,7 @@
 // pages lead to as pages of their own.
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { extname, join, relative } from "node:path";
+import { katex } from "@mdit/plugin-katex";
 import {
   Comment,
   CommentTag,
@@ -18,6 +19,7 @@ import {
 } from "typedoc";
 import { groupNames, groupOf, root } from "./pages.mjs";
 
+/** @import MarkdownIt from "markdown-it" */
 /** @import { Application, CommentDisplayPart, Context, NavigationElement, NormalizedPath, ProjectReflection } from "typedoc" */
 
 const languages = /** @type {Record<string, string>} */ ({
@@ -172,16 +174,32 @@ class SiteTheme extends DefaultTheme {
 /** TypeDoc's script in each page: a file of its own instead, so that a content security policy without exceptions holds. */
 const inline = /<script>(document\.documentElement\.dataset\.theme.*?)<\/script>/;
 
+/** The groups of the navigation that are open until the reader closes them. */
+const opened = `
+for (const group of ["Start", "Guides", "API"]) {
+  const key = "tsd-accordion-" + group;
+  if (localStorage.getItem(key) === null) localStorage.setItem(key, "true");
+}
+`;
+
 /** Addresses from the root of the site, no scripts or styles within the page, and lines of sources to point to. @param {PageEvent} page */
 function finish(page) {
   const up = "../".repeat(page.url.split("/").length - 1);
   let html = page.contents ?? "";
   const [, script] = inline.exec(html) ?? [];
   if (script === undefined) throw new Error(`${page.url} has another inline script than expected`);
-  writeFileSync(join(page.filename.slice(0, -page.url.length), "assets/theme.js"), script);
-  html = html.replace(inline, `<script src="${up}assets/theme.js"></script>`);
+  writeFileSync(join(page.filename.slice(0, -page.url.length), "assets/first.js"), script + opened);
+  html = html.replace(inline, `<script src="${up}assets/first.js"></script>`);
   html = html.replaceAll('href="site:', `href="${up}`).replace(/ style="text-align:(\w+)"/g, ' class="to-$1"');
+  html = html.replace('<nav class="tsd-navigation">', '<nav class="tsd-navigation" aria-label="Pages">');
   page.contents = sources.has(/** @type {Reflection} */ (page.model)) ? withLines(html) : html;
+}
+
+/** Formulas as MathML, which needs no fonts and no scripts, and tables that scroll where they are too wide. @param {MarkdownIt} parser */
+export function loadMarkdown(parser) {
+  parser.use(katex, { output: "mathml", strict: "error", throwOnError: true });
+  parser.renderer.rules.table_open = () => '<div class="wide" role="group" tabindex="0"><table>';
+  parser.renderer.rules.table_close = () => "</table></div>";
 }
 
 /** @param {string} html */
