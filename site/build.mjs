@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { Application } from "typedoc";
 import { pages, root } from "./pages.mjs";
-import { load, loadMarkdown } from "./theme.mjs";
+import { categoryNames, load, loadMarkdown } from "./theme.mjs";
 
 const out = join(root, "build/site");
 const entries = ["index", "run", "onnx", "formats"];
@@ -29,8 +29,23 @@ const app = await Application.bootstrap({
   disableGit: true,
   sourceLinkTemplate: "site:source/{path}.html#L{line}",
   displayBasePath: root,
-  sort: ["source-order"],
+  sort: ["kind", "source-order"],
+  kindSortOrder: [
+    "Document",
+    "Module",
+    "Class",
+    "Function",
+    "Variable",
+    "Interface",
+    "TypeAlias",
+    "Constructor",
+    "Property",
+    "Accessor",
+    "Method",
+  ],
+  categoryOrder: categoryNames,
   markdownItOptions: { html: true, linkify: false },
+  navigation: { includeCategories: true, includeGroups: false, includeFolders: false },
   includeHierarchySummary: false,
   headings: { readme: false, document: false },
   hideGenerator: true,

@@ -17,7 +17,7 @@ import {
   ReflectionKind,
   normalizePath,
 } from "typedoc";
-import { groupNames, groupOf, root } from "./pages.mjs";
+import { groupNames, groupOf, pages, root } from "./pages.mjs";
 
 /** @import MarkdownIt from "markdown-it" */
 /** @import { Application, CommentDisplayPart, Context, NavigationElement, NormalizedPath, ProjectReflection } from "typedoc" */
@@ -73,18 +73,18 @@ function namePage(document) {
 }
 
 /** Names of a module are shown by the folder that their source is in. */
-const categories = /** @type {[folder: RegExp, category: string][]} */ ([
-  [/^bindings\/layers\//, "Layers"],
-  [/^bindings\/(activation|initializer)\.ts$/, "Layers"],
-  [/^bindings\/losses\//, "Losses"],
-  [/^bindings\/(optimizers|schedules)\//, "Optimizers and schedules"],
-  [/^bindings\/data\//, "Data"],
-  [/^bindings\/encoderDecoder\//, "Encoder and decoder"],
-  [/^bindings\/inspect\//, "Looking inside"],
-  [/^bindings\/(generate|sample)\.ts$/, "Text"],
-  [/^bindings\/(io|onnx)\//, "Files"],
-  [/./, "Networks and training"],
+const categories = /** @type {[category: string, folder: RegExp][]} */ ([
+  ["Layers", /^bindings\/(layers\/|(activation|initializer)\.ts)/],
+  ["Losses", /^bindings\/losses\//],
+  ["Optimizers and schedules", /^bindings\/(optimizers|schedules)\//],
+  ["Data", /^bindings\/data\//],
+  ["Text", /^bindings\/(generate|sample)\.ts/],
+  ["Encoder and decoder", /^bindings\/encoderDecoder\//],
+  ["Looking inside", /^bindings\/inspect\//],
+  ["Files", /^bindings\/(io|onnx)\//],
 ]);
+const others = "Networks and training";
+export const categoryNames = [others, ...categories.map(([category]) => category)];
 
 /** @param {Context} context */
 function addCategories({ project }) {
@@ -93,7 +93,7 @@ function addCategories({ project }) {
       const declared = reflection instanceof ReferenceReflection ? reflection.getTargetReflectionDeep() : reflection;
       const [source] = declared.isDeclaration() ? (declared.sources ?? []) : [];
       const path = source ? placeOf(source.fullFileName) : "";
-      const [, category = ""] = categories.find(([folder]) => folder.test(path)) ?? [];
+      const [category = others] = categories.find(([, folder]) => folder.test(path)) ?? [];
       reflection.comment ??= new Comment();
       reflection.comment.blockTags.push(new CommentTag("@category", [{ kind: "text", text: category }]));
     }
@@ -115,7 +115,8 @@ function addSources(project) {
     const language = isFolder ? "" : languages[extname(path)];
     if (language === undefined) continue; // a picture, say, is copied as it is
     const content = isFolder ? listOf(project, path, wanted) : [quote(path, language)];
-    const document = new DocumentReflection(placeOf(path), project, content, {});
+    const title = /** @type {const} */ ({ kind: "text", text: `# ${placeOf(path)}\n\n` });
+    const document = new DocumentReflection(placeOf(path), project, [title, ...content], {});
     project.addChild(document);
     project.registerReflection(document, undefined, path);
     addresses.set(document, `source/${placeOf(path)}`);
@@ -153,19 +154,24 @@ class SiteRouter extends KindRouter {
 class SiteTheme extends DefaultTheme {
   /** @override @param {ProjectReflection} project @returns {NavigationElement[]} */
   buildNavigation(project) {
-    const documents = (project.documents ?? []).filter((document) => !sources.has(document));
+    /** @type {(document: DocumentReflection) => string} */
+    const pathOf = (document) => placeOf(project.files.getReflectionPath(document) ?? "");
+    const documents = (project.documents ?? [])
+      .filter((document) => !sources.has(document))
+      .sort((a, b) => pages.indexOf(pathOf(a)) - pages.indexOf(pathOf(b)));
     /** @type {Map<string, NavigationElement[]>} */
     const groups = new Map(groupNames.map((name) => [name, []]));
     for (const document of documents) {
-      const path = placeOf(project.files.getReflectionPath(document) ?? "");
+      const path = pathOf(document);
       const group = groupOf(path, document.frontmatter.group);
       if (group === undefined) continue;
       if (!groups.has(group)) throw new Error(`${path}: there is no group "${group}", only ${groupNames.join(", ")}`);
       groups.get(group)?.push({ text: document.name, path: this.router.getFullUrl(document) });
     }
+    const modules = super.buildNavigation(project).filter(({ kind }) => kind === ReflectionKind.Module);
     groups.set(
       "API",
-      super.buildNavigation(project).filter(({ kind }) => kind === ReflectionKind.Module),
+      modules.sort((a, b) => (a.text < b.text ? -1 : 1)),
     );
     return [...groups].map(([text, children]) => ({ text, children }));
   }
@@ -191,6 +197,7 @@ function finish(page) {
   writeFileSync(join(page.filename.slice(0, -page.url.length), "assets/first.js"), script + opened);
   html = html.replace(inline, `<script src="${up}assets/first.js"></script>`);
   html = html.replaceAll('href="site:', `href="${up}`).replace(/ style="text-align:(\w+)"/g, ' class="to-$1"');
+  html = html.replaceAll("<p class='katex-block'>", '<p class="katex-block" tabindex="0">');
   html = html.replace('<nav class="tsd-navigation">', '<nav class="tsd-navigation" aria-label="Pages">');
   page.contents = sources.has(/** @type {Reflection} */ (page.model)) ? withLines(html) : html;
 }

@@ -78,7 +78,10 @@ export function show(host: Element): void {
       waiting = requestAnimationFrame(update);
     });
   }
-  host.replaceChildren(controls, plot, table, news);
+  const wide = make("div", "wide", table);
+  wide.tabIndex = 0;
+  wide.setAttribute("role", "group");
+  host.replaceChildren(controls, plot, wide, news);
   update();
 }
 

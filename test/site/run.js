@@ -60,7 +60,8 @@ const checks = {
       const navigation = tab.getByRole("navigation", { name: "Pages" });
       await navigation.getByRole("link", { name: "Start here" }).click();
       await tab.getByRole("heading", { name: "Start here", level: 1 }).waitFor();
-      await tab.goBack();
+      await tab.getByRole("link", { name: "unrolled", exact: true }).first().click();
+      await tab.getByRole("heading", { name: "In twenty lines" }).waitFor();
       await tab.getByRole("link", { name: "Playground", exact: true }).first().click();
       await tab.getByRole("button", { name: "Start", exact: true }).waitFor();
       return "";
