@@ -19,8 +19,9 @@ import {
 } from "typedoc";
 import { groupNames, groupOf, pages, root } from "./pages.mjs";
 
-/** @import MarkdownIt from "markdown-it" */
 /** @import { Application, CommentDisplayPart, Context, NavigationElement, NormalizedPath, ProjectReflection } from "typedoc" */
+
+/** @typedef {Parameters<typeof import("@mdit/plugin-katex").katex>[0]} Markdown */
 
 const languages = /** @type {Record<string, string>} */ ({
   ".ts": "typescript",
@@ -45,7 +46,10 @@ export function load(app) {
   app.converter.on(Converter.EVENT_END, ({ project }) => addSources(project));
   app.renderer.defineRouter("site", SiteRouter);
   app.renderer.defineTheme("site", SiteTheme);
-  app.renderer.on(PageEvent.END, finish);
+  app.renderer.on(PageEvent.END, (page) => {
+    finish(page);
+    if (page.contents?.includes("katex-error")) app.logger.error(`${page.url} has a formula that KaTeX does not take`);
+  });
   app.renderer.on(IndexEvent.PREPARE_INDEX, (event) => {
     for (let k = event.searchResults.length - 1; k >= 0; k--) {
       const result = event.searchResults[k];
@@ -202,9 +206,9 @@ function finish(page) {
   page.contents = sources.has(/** @type {Reflection} */ (page.model)) ? withLines(html) : html;
 }
 
-/** Formulas as MathML, which needs no fonts and no scripts, and tables that scroll where they are too wide. @param {MarkdownIt} parser */
+/** Formulas as MathML, which needs no fonts and no scripts, and tables that scroll where they are too wide. @param {Markdown} parser */
 export function loadMarkdown(parser) {
-  parser.use(katex, { output: "mathml", strict: "error", throwOnError: true });
+  parser.use(katex, { output: "mathml", logger: () => "error", throwOnError: true });
   parser.renderer.rules.table_open = () => '<div class="wide" role="group" tabindex="0"><table>';
   parser.renderer.rules.table_close = () => "</table></div>";
 }

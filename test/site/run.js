@@ -83,6 +83,19 @@ const checks = {
       return `${await verdictOf(tab, "LSTM")} at ten steps`;
     },
   ],
+  "without scripts, a picture stands there": [
+    GUIDE,
+    async (tab) => {
+      const context = await tab.context().browser()?.newContext({ javaScriptEnabled: false });
+      const plain = await context?.newPage();
+      await plain?.goto(tab.url());
+      const picture = plain?.locator("[data-experiment] img");
+      const box = await picture?.boundingBox();
+      assert.ok(box && box.width > 300 && box.height > 100, "there is no picture");
+      await context?.close();
+      return `${Math.round(box.width)} pixels wide`;
+    },
+  ],
   "formulas are MathML": [
     GUIDE,
     async (tab) => {
