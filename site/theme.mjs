@@ -208,7 +208,7 @@ function finish(page) {
 
 /** Formulas as MathML, which needs no fonts and no scripts, and tables that scroll where they are too wide. @param {Markdown} parser */
 export function loadMarkdown(parser) {
-  parser.use(katex, { output: "mathml", logger: () => "error", throwOnError: true });
+  parser.use(katex, { output: "mathml", mathFence: true, logger: () => "error", throwOnError: true });
   parser.renderer.rules.table_open = () => '<div class="wide" role="group" tabindex="0"><table>';
   parser.renderer.rules.table_close = () => "</table></div>";
 }

@@ -72,7 +72,7 @@ async function runCommand(page: string, cwd: string, { line, text }: Command): P
 
 const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object };
 /** npm's own, not scripts of ours. */
-const builtin = ["ci", "i", "install"];
+const builtin = ["ci", "i", "init", "install"];
 
 describe.concurrent("the code on the pages", () => {
   test.each(pages)("%s", { timeout: 120_000 }, async (page) => {

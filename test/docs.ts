@@ -5,7 +5,7 @@ import { join } from "node:path";
 export const root = join(import.meta.dirname, "..");
 
 /** What is run or checked, and what is only shown; "ts" as a part of a file only. */
-const languages = ["js", "ts", "text", "sh", "json", "python", "html", "css", ""];
+const languages = ["js", "ts", "text", "sh", "json", "python", "html", "css", "math", ""];
 
 export interface Block {
   readonly language: string;

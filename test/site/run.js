@@ -83,11 +83,12 @@ const checks = {
       return `${await verdictOf(tab, "LSTM")} at ten steps`;
     },
   ],
-  "without scripts, a picture stands there": [
+  "where its script does not arrive, a picture stands there": [
     GUIDE,
     async (tab) => {
-      const context = await tab.context().browser()?.newContext({ javaScriptEnabled: false });
+      const context = await tab.context().browser()?.newContext();
       const plain = await context?.newPage();
+      await plain?.route("**/experiment.js", (route) => route.abort());
       await plain?.goto(tab.url());
       const picture = plain?.locator("[data-experiment] img");
       const box = await picture?.boundingBox();
