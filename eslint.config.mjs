@@ -17,16 +17,7 @@ const inexact = [
 const fromTheCore = "differs between engines: take it from the core.";
 
 export default defineConfig(
-  globalIgnores([
-    "assembly/",
-    "build/",
-    "coverage/",
-    "dist/",
-    "playground/dist/",
-    "test/golden/",
-    "test/onnxruntime/",
-    "**/node_modules/",
-  ]),
+  globalIgnores(["assembly/", "build/", "coverage/", "dist/", "test/golden/", "test/onnxruntime/", "**/node_modules/"]),
   {
     extends: [js.configs.recommended],
     rules: {

@@ -28,7 +28,7 @@ const table = {
   relu6: { keepsInput: true },
 } satisfies Record<string, { keepsInput?: boolean; alpha?: number }>;
 
-/** Names of the activations; all to PyTorch's definitions. */
+/** Names of the activations; all to PyTorch's definitions. @useDeclaredType */
 export type ActivationName = keyof typeof table;
 
 /** An activation by name, or by name and parameter: `{ type: "leakyRelu", alpha: 0.2 }`. */

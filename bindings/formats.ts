@@ -1,4 +1,7 @@
-/** Networks from the files of other libraries: `unrolled/formats`. */
+/**
+ * Networks from the files of other libraries.
+ * @module unrolled/formats
+ */
 
 export { importBrainJs } from "./io/brainJs.ts";
 export type { KerasOptions } from "./io/keras.ts";

@@ -3,7 +3,7 @@ import { Sampler, type SampleOptions } from "./sample.ts";
 import type { Stream } from "./stream.ts";
 import { expectInteger, expectRange, expectType } from "./validate.ts";
 
-/** What text is generated with: a network whose input is tokens and whose output are their logits. */
+/** What text is generated with: a network whose input is tokens and whose output are their logits. @inline */
 interface LanguageModel {
   readonly stream: (options?: { readonly batch?: number }) => Stream;
 }

@@ -1,3 +1,9 @@
+/**
+ * All of the library but the files of others: networks that learn, layers, losses, optimizers, schedules, data, text, and ways to look
+ * inside.
+ * @module unrolled
+ */
+
 export { activation, type ActivationLayer } from "./layers/activation.ts";
 export { batchNorm, type BatchNormLayer, type BatchNormOptions } from "./layers/batchNorm.ts";
 export { crf, type CrfLayer } from "./layers/crf.ts";

@@ -31,6 +31,7 @@ const spreads = {
   lecunNormal: { uniform: false, variance: (fanIn: number) => 1 / fanIn },
 };
 
+/** @inline */
 type SpreadType = keyof typeof spreads;
 
 const spreadNames = /*#__PURE__*/ Object.keys(spreads) as readonly SpreadType[];

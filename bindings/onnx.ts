@@ -1,4 +1,7 @@
-/** `unrolled/onnx`: networks out of ONNX files and into them. */
+/**
+ * Networks out of ONNX files and into them.
+ * @module unrolled/onnx
+ */
 
 export { exportOnnx, type OnnxExportOptions } from "./onnx/export.ts";
 export { importOnnx, readOnnx, type OnnxOptions } from "./onnx/import.ts";

@@ -1,4 +1,7 @@
-/** `unrolled/run`: networks that run and do not learn, for pages and Workers where each kilobyte counts. */
+/**
+ * Networks that run and do not learn, for pages and Workers where each kilobyte counts.
+ * @module unrolled/run
+ */
 
 export { Model as Network } from "./model.ts";
 export type { ForwardResult, PredictOptions, RunOptions, StateInfo, StreamOptions } from "./model.ts";

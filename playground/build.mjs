@@ -1,11 +1,10 @@
-// `npm run playground:build`: the playground as static files in playground/dist, or in the folder that is named, with the package
-// as it is published.
+// The playground as static files in dist/playground, with the package as it is published: the last part of `npm run build`.
 import { copyFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { build } from "esbuild";
 
 const here = import.meta.dirname;
-const out = resolve(process.argv[2] ?? join(here, "dist"));
+const out = join(here, "../dist/playground");
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });

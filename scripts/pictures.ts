@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import * as Plot from "@observablehq/plot";
 import { COLOURS, drawPlot, frame, GREY } from "../bench/picture.js";
+import { measure, start } from "../site/experiment/measure.js";
 import { largestSingularValue } from "../test/reference/jacobians.ts";
 import { byEquation, flowOf, fromTheEnd, H, networkOf, train } from "../test/textbook.ts";
 
@@ -194,5 +195,24 @@ mkdirSync(new URL("../docs/pictures/", import.meta.url), { recursive: true });
       const flow = flowOf(networkOf(name));
       return { label: `${labels[k]!}: ${rateText(flow.rate)}`, values: fromTheEnd(flow), ...looks[k]! };
     }),
+  );
+}
+{
+  const looks = {
+    Elman: { colour: ORANGE, dy: 4 },
+    LSTM: { colour: BLUE, dash: "10 4", dy: -8 },
+    GRU: { colour: GREEN, dash: "2 4", dy: 8 },
+  };
+  draw(
+    "experiment",
+    {
+      ...{ title: "How much of the gradient reaches each step: Elman, LSTM and GRU", x: "time step", from: 1 },
+      y: "gradient, as a share of that at the last step",
+      text: `Before training, loss at the last of ${start.length} steps: Elman with spectral radius ${start.radius}, gates with a bias of ${start.gateBias}`,
+    },
+    measure(start).map(({ name, norms, flow }) => ({
+      ...{ label: `${name}: ${rateText(flow.rate)}, ${flow.verdict}`, values: norms },
+      ...looks[name as keyof typeof looks],
+    })),
   );
 }

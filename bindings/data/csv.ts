@@ -5,7 +5,7 @@ import { expectBoolean, expectOneOf, expectOptions, expectRange, expectType, sho
 
 const types = ["number", "integer", "text"] as const;
 
-/** "number": Float32Array, NaN where it is missing. "integer": Int32Array. "text": an array of strings. */
+/** "number": Float32Array, NaN where it is missing. "integer": Int32Array. "text": an array of strings. @useDeclaredType */
 export type CsvType = (typeof types)[number];
 
 /** A column of each type. */

@@ -34,6 +34,7 @@ export interface Tokenizer {
   toJSON(): TokenizerJSON;
 }
 
+/** @inline */
 export interface CharacterTokenizerOptions {
   /**
    * One character that stands for all that are not in the vocabulary, for example "\uFFFD". It is added to the
@@ -42,6 +43,7 @@ export interface CharacterTokenizerOptions {
   readonly unknown?: string;
 }
 
+/** @inline */
 export interface WordTokenizerOptions {
   /** Words that occur less often are unknown. Default 1. */
   readonly minCount?: number;

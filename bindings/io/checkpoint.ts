@@ -17,7 +17,7 @@ import {
 } from "./model.ts";
 import { float32Of, type RawTensor } from "./safetensors.ts";
 
-/** Where a run of training is. */
+/** Where a run of training is. @inline */
 export interface Progress {
   /** Epochs completed. */
   epoch: number;
@@ -40,6 +40,7 @@ export interface Progress {
   fit: FitProgress;
 }
 
+/** @inline */
 export interface FitProgress {
   /** Epochs after which the losses were measured. */
   measured?: number;

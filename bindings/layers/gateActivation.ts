@@ -10,11 +10,13 @@ import type { CellSetting } from "./recurrent.ts";
  */
 export type GateActivation = "relu" | "sigmoid" | "softplus" | "softsign" | "tanh" | OneParameter | TwoParameters;
 
+/** @inline */
 interface OneParameter {
   readonly type: "elu" | "leakyRelu" | "thresholdedRelu";
   readonly alpha: number;
 }
 
+/** @inline */
 interface TwoParameters {
   readonly type: "affine" | "hardSigmoid" | "scaledTanh";
   readonly alpha: number;

@@ -64,7 +64,7 @@ export interface RecurrentOptions extends LayerOptions {
   readonly gateClip?: number;
 }
 
-/** A rate of zoneout for all states, or, of an LSTM, for each. */
+/** A rate of zoneout for all states, or, of an LSTM, for each. @inline */
 export type Zoneout = number | { readonly h: number; readonly c: number };
 
 /** As RecurrentOptions, but for the form of zoneout. */

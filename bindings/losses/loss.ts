@@ -10,6 +10,7 @@ export type Targets = FeatureInput | IndexInput;
 
 const reductions = ["mean", "sum"] as const;
 
+/** @inline */
 export interface Reduced {
   /** "mean" over all terms that count, "sum" over them. Default "mean". */
   readonly reduction?: (typeof reductions)[number];
