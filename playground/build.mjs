@@ -1,25 +1,14 @@
 // The playground as static files in dist/playground, with the package as it is published: the last part of `npm run build`.
 import { copyFileSync, cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { bundlePage } from "../scripts/bundle-page.mjs";
 
 const here = import.meta.dirname;
 const out = join(here, "../dist/playground");
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
-await build({
-  entryPoints: ["page.ts", "worker.ts"].map((name) => join(here, "src", name)).concat(join(here, "style.css")),
-  outdir: out,
-  entryNames: "[name]",
-  bundle: true,
-  format: "esm",
-  target: "es2022",
-  charset: "utf8",
-  minify: true,
-  tsconfigRaw: {}, // the repository's leads to the sources instead of the package
-  logLevel: "warning",
-});
+await bundlePage(["page.ts", "worker.ts"].map((name) => join(here, "src", name)).concat(join(here, "style.css")), out);
 for (const name of ["index.html", "icon.svg"]) copyFileSync(join(here, name), join(out, name));
 copyFileSync(join(here, "../node_modules/uplot/LICENSE"), join(out, "uplot.license.txt"));
 cpSync(join(here, "data"), out, { recursive: true });

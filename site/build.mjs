@@ -3,8 +3,8 @@
 // docs/recurrent-networks.md are built into it. A warning is an error.
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { Application } from "typedoc";
+import { bundlePage } from "../scripts/bundle-page.mjs";
 import { pages, root } from "./pages.mjs";
 import { categoryNames, load, loadMarkdown } from "./theme.mjs";
 
@@ -83,14 +83,7 @@ await app.generateOutputs(project);
 if (app.logger.hasErrors() || app.logger.hasWarnings()) process.exit(1);
 
 cpSync(join(root, "dist/playground"), join(out, "playground"), { recursive: true });
-await build({
-  entryPoints: ["experiment.ts", "experiment.css"].map((name) => join(import.meta.dirname, "experiment", name)),
-  outdir: join(out, "experiment"),
-  bundle: true,
-  format: "esm",
-  target: "es2022",
-  charset: "utf8",
-  minify: true,
-  tsconfigRaw: {}, // the repository's leads to the sources instead of the package
-  logLevel: "warning",
-});
+await bundlePage(
+  ["experiment.ts", "experiment.css"].map((name) => join(import.meta.dirname, "experiment", name)),
+  join(out, "experiment"),
+);

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import axe from "axe-core";
 import { Network } from "unrolled";
+import { accessibilityFaults } from "../browser/accessibility.js";
 import { browsers } from "../runtimes/browsers.js";
 
 /** @import { Browser, Page } from "playwright-core" */
@@ -133,20 +133,6 @@ class Visit {
         for (let k = 0; k < data.length; k += 4) colors.add(`${data[k]},${data[k + 1]},${data[k + 2]},${data[k + 3]}`);
         return colors.size > 3;
       });
-  }
-
-  /** What axe-core calls serious or critical. */
-  async findings() {
-    await this.tab.evaluate(axe.source);
-    return this.tab.evaluate(async () => {
-      const { axe } = /** @type {{ axe: { run: () => Promise<{ violations: any[] }> } }} */ (
-        /** @type {unknown} */ (globalThis)
-      );
-      const { violations } = await axe.run();
-      return violations
-        .filter(({ impact }) => impact === "serious" || impact === "critical")
-        .map(({ id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => node.target.join(" ")).join(", ")}`);
-    });
   }
 }
 
@@ -353,7 +339,7 @@ const checks = {
         assert.ok(wide <= 0, `${wide} pixels wider than ${width}`);
         for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
           await visit.tab.emulateMedia({ colorScheme });
-          assert.deepEqual(await visit.findings(), [], `${colorScheme}, ${width}`);
+          assert.deepEqual(await accessibilityFaults(visit.tab), [], `${colorScheme}, ${width}`);
         }
       }
       return `${sizes.length} widths`;

@@ -6,8 +6,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import axe from "axe-core";
 import { preview } from "vite";
+import { accessibilityFaults } from "../browser/accessibility.js";
 import { browsers } from "../runtimes/browsers.js";
 
 /** @import { Browser, Page } from "playwright-core" */
@@ -32,20 +32,6 @@ const verdictOf = (tab, name) => tab.getByRole("row", { name }).getByRole("cell"
 /** @param {Page} tab @param {string} label @param {string[]} keys */
 async function press(tab, label, keys) {
   for (const key of keys) await tab.getByLabel(label).press(key);
-}
-
-/** What axe-core calls serious or critical. @param {Page} tab */
-async function findings(tab) {
-  await tab.evaluate(axe.source);
-  return tab.evaluate(async () => {
-    const { axe } = /** @type {{ axe: { run: () => Promise<{ violations: any[] }> } }} */ (
-      /** @type {unknown} */ (globalThis)
-    );
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => node.target.join(" ")).join(", ")}`);
-  });
 }
 
 /** Each on a page of its own. @type {Record<string, [path: string, check: (tab: Page) => Promise<string>]>} */
@@ -145,7 +131,7 @@ const checks = {
         }
         for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
           await tab.emulateMedia({ colorScheme });
-          assert.deepEqual(await findings(tab), [], `${path}, ${colorScheme}`);
+          assert.deepEqual(await accessibilityFaults(tab), [], `${path}, ${colorScheme}`);
         }
       }
       return `${widths.length} widths`;
