@@ -20,7 +20,7 @@ export interface ElmanLayer extends ElmanOptions {
 }
 
 /**
- * Elman network over a sequence, h = φ(W_ih·x + b_ih + W_hh·h + b_hh): (…, time, inputs) → (…, time, units). Parameters for
+ * Elman network (Elman 1990) over a sequence, h = φ(W_ih·x + b_ih + W_hh·h + b_hh): (…, time, inputs) → (…, time, units). Parameters for
  * layer k as PyTorch's RNN: `weight_ih_lk` (units, inputs), `weight_hh_lk` (units, units), `bias_ih_lk`, `bias_hh_lk` (units),
  * with the suffix `_reverse` for the second direction. State: h.
  * @param units size of the hidden state

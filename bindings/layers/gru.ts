@@ -23,8 +23,9 @@ export interface GruLayer extends GruOptions {
 }
 
 /**
- * Gated recurrent unit over a sequence (…, time, inputs) → (…, time, units). Parameters for layer k as PyTorch's GRU, gates in
- * the order r z n: `weight_ih_lk` (3·units, inputs), `weight_hh_lk` (3·units, units), `bias_ih_lk`, `bias_hh_lk` (3·units), with
+ * Gated recurrent unit (Cho et al. 2014) over a sequence: r, z = σ(W_ih·x + b_ih + W_hh·h + b_hh),
+ * n = tanh(W_ih·x + b_ih + r∘(W_hh·h + b_hh)), h = (1 − z)∘n + z∘h; with `reset: "before"` r∘h stands in the product:
+ * (…, time, inputs) → (…, time, units). Parameters for layer k as PyTorch's GRU, gates in the order r z n: `weight_ih_lk` (3·units, inputs), `weight_hh_lk` (3·units, units), `bias_ih_lk`, `bias_hh_lk` (3·units), with
  * the suffix `_reverse` for the second direction. State: h.
  * @param units size of the hidden state
  * @throws RangeError, TypeError on a wrong option

@@ -54,8 +54,9 @@ export interface LstmLayer extends LstmOptions {
 }
 
 /**
- * Long short-term memory over a sequence (…, time, inputs) → (…, time, units). Parameters for layer k as PyTorch's LSTM, gates
- * in the order i f g o: `weight_ih_lk` (4·units, inputs), `weight_hh_lk` (4·units, units), `bias_ih_lk`, `bias_hh_lk`
+ * Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000) over a sequence: i, f, o =
+ * σ(W_ih·x + b_ih + W_hh·h + b_hh), g = tanh of the like, c = f∘c + i∘g, h = o∘tanh(c): (…, time, inputs) → (…, time, units).
+ * Parameters for layer k as PyTorch's LSTM, gates in the order i f g o: `weight_ih_lk` (4·units, inputs), `weight_hh_lk` (4·units, units), `bias_ih_lk`, `bias_hh_lk`
  * (4·units), with the suffix `_reverse` for the second direction. State: h and c.
  * @param units size of the hidden state
  * @throws RangeError, TypeError on a wrong option
