@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { integer, names, quantiles } from "../arguments.ts";
 import { prepareLabels, type LabelsOptions } from "../tasks/labels.ts";
 import { prepareSeries, type SeriesOptions } from "../tasks/series.ts";
@@ -84,7 +84,11 @@ function addSeries(train: Command): void {
     .option("--horizon <n>", "steps to forecast", integer(1), 1)
     .option("--window <n>", "steps to forecast from (default: two seasons or horizons, at least 24)", integer(1))
     .option("--season <n>", "steps of a season, such as 12 for months; 1: none", integer(1), 1)
-    .option("--quantiles <list>", "forecast these quantiles too, such as 0.1,0.9", quantiles, [])
+    .addOption(
+      new Option("--quantiles <list>", "forecast these quantiles too, such as 0.1,0.9")
+        .argParser(quantiles)
+        .default([], "none"),
+    )
     .option("--validation <share>", "share to measure on after each epoch, the end", share, 0.1)
     .option("--test <share>", "share to measure on once, after all else", share, 0);
   addTableOptions(command);
