@@ -7,13 +7,14 @@ export interface Own {
   text: string;
 }
 
+/** `change` counts what the visitor has changed: an answer to an older one must not undo a newer one. */
 export type Order =
-  | { do: "set"; config: Config; own?: Own }
+  | { do: "set"; config: Config; own?: Own; change: number }
   | { do: "run" | "pause" | "step" | "speed" }
   | { do: "look"; weight: string }
   | { do: "write"; prompt: string; temperature: number }
   | { do: "save"; run: number }
-  | { do: "load"; bytes: Uint8Array; own?: Own };
+  | { do: "load"; bytes: Uint8Array; own?: Own; change: number };
 
 /** Losses at a step, of each network; the training loss is the mean since the point before. */
 export interface Point {
@@ -101,7 +102,7 @@ export interface Speed {
 }
 
 export type News =
-  | { type: "built"; built: Built; config: Config; loaded: boolean }
+  | { type: "built"; built: Built; config: Config; loaded: boolean; change: number }
   | { type: "points"; points: Point[]; step: number }
   | { type: "view"; runs: RunView[]; step: number }
   | { type: "state"; running: boolean; step: number; finished: boolean }

@@ -51,6 +51,7 @@ const sides = ["a", "b"] as const;
 
 let config: Config = fromHash(location.hash);
 let own: Own | undefined;
+let changes = 0;
 let built: Built | undefined;
 let running = false;
 let loaded = false;
@@ -107,7 +108,7 @@ function apply(next: Config): void {
   config = next;
   showConfig();
   showError("");
-  order({ do: "set", config, ...(own && { own }) });
+  order({ do: "set", config, change: ++changes, ...(own && { own }) });
 }
 
 form.addEventListener("change", (event) => {
@@ -135,7 +136,7 @@ async function takeFile(file: File): Promise<void> {
   if (file.name.endsWith(".safetensors")) {
     const bytes = new Uint8Array(await file.arrayBuffer());
     showError("");
-    return order({ do: "load", bytes, ...(own && { own }) });
+    return order({ do: "load", bytes, change: ++changes, ...(own && { own }) });
   }
   own = { name: file.name, text: await file.text() };
   const table = /\.(csv|tsv)$/i.test(file.name);
@@ -179,7 +180,7 @@ function download(bytes: Uint8Array<ArrayBuffer>, name: string): void {
 buttons.start.addEventListener("click", () => order({ do: running ? "pause" : "run" }));
 buttons.step.addEventListener("click", () => order({ do: "step" }));
 buttons.stop.addEventListener("click", () => {
-  order({ do: "set", config, ...(own && { own }) });
+  order({ do: "set", config, change: ++changes, ...(own && { own }) });
   buttons.start.focus();
 });
 buttons.measure.addEventListener("click", () => {
@@ -516,8 +517,10 @@ function showSpeed({ what, library, plain, lossDifference }: Extract<News, { typ
 worker.addEventListener("message", ({ data: news }: MessageEvent<News>) => {
   switch (news.type) {
     case "built":
-      config = news.config;
-      showConfig();
+      if (news.change === changes) {
+        config = news.config;
+        showConfig();
+      }
       showBuilt(news.built);
       showStep(0);
       loaded = news.loaded;

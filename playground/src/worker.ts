@@ -93,7 +93,7 @@ function makeRun(cell: CellName, net: Network, c: Config, p: Problem, twin: bool
 }
 
 /** Everything anew. Nothing has changed if it throws. */
-async function set(next: Config, file: Own | undefined, loaded?: Network): Promise<void> {
+async function set(next: Config, file: Own | undefined, change: number, loaded?: Network): Promise<void> {
   const [sunspots, play] = await sources;
   const made = buildProblem(next, sunspots, play.slice(0, LETTERS), file);
   const names = [next.cell, ...(next.against === "none" ? [] : [next.against])];
@@ -105,6 +105,7 @@ async function set(next: Config, file: Own | undefined, loaded?: Network): Promi
     type: "built",
     config: next,
     loaded: loaded !== undefined,
+    change,
     built: {
       runs: runs.map(({ name, net }) => ({
         name,
@@ -279,7 +280,7 @@ function save(which: number): void {
   tell({ type: "saved", bytes, name: `${config.task}-${cell}-${step}.safetensors` }, [bytes.buffer]);
 }
 
-async function load(bytes: Uint8Array, file: Own | undefined): Promise<void> {
+async function load(bytes: Uint8Array, file: Own | undefined, change: number): Promise<void> {
   const net = Network.load(bytes);
   const { playground, tokenizer } = net.metadata;
   if (playground === undefined) {
@@ -294,7 +295,7 @@ async function load(bytes: Uint8Array, file: Own | undefined): Promise<void> {
   ) {
     throw new RangeError("This model has learnt another text: open that text first, then the model.");
   }
-  await set(next, file, net);
+  await set(next, file, change, net);
 }
 
 function tellError(error: unknown): void {
@@ -305,7 +306,7 @@ async function obey(order: Order): Promise<void> {
   switch (order.do) {
     case "set":
       running = false;
-      return set(order.config, order.own);
+      return set(order.config, order.own, order.change);
     case "run":
       return go();
     case "pause":
@@ -328,7 +329,7 @@ async function obey(order: Order): Promise<void> {
       return save(order.run);
     case "load":
       running = false;
-      return load(order.bytes, order.own ?? own);
+      return load(order.bytes, order.own ?? own, order.change);
     case "speed":
       return tell({ type: "speed", speed: measureSpeed(config!.cell, config!.units) });
   }

@@ -186,9 +186,27 @@ const checks = {
     "#task=xor&units=8&length=20&steps=60",
     async (visit) => {
       await visit.says("Ready.");
-      await visit.type("Units", "9");
-      await visit.tab.getByLabel("Compare with").selectOption("gru");
-      await visit.tab.waitForURL(/units=9.*against=gru|against=gru.*units=9/);
+      // Two changes, the second before the answer to the first: that answer must not undo it.
+      const seen = await visit.tab.evaluateHandle(() => {
+        const seen = /** @type {string[]} */ ([]);
+        const replaceState = history.replaceState.bind(history);
+        history.replaceState = (data, unused, url) => {
+          seen.push(String(url));
+          replaceState(data, unused, url);
+        };
+        for (const [name, value] of Object.entries({ units: "9", against: "gru" })) {
+          const field = /** @type {HTMLInputElement} */ (document.querySelector(`[name="${name}"]`));
+          field.value = value;
+          field.dispatchEvent(new Event("change", { bubbles: true }));
+        }
+        return seen;
+      });
+      await setTimeout(1500);
+      const links = await seen.jsonValue();
+      assert.equal(links.length, 2, links.join(" "));
+      assert.match(links[1] ?? "", /units=9/);
+      assert.match(links[1] ?? "", /against=gru/);
+      await visit.says("Ready.");
       const link = await visit.tab.locator("#link").inputValue();
       assert.equal(link, visit.tab.url());
       await visit.press("Copy link");
