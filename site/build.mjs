@@ -1,4 +1,4 @@
-// `npm run docs`, after `npm run build`: the documentation as static files in build/site, for any server of files and any folder. The guides are docs/*.md,
+// `npm run docs`: the documentation as static files in build/site, for any server of files and any folder. The guides are docs/*.md,
 // the reference is what TypeDoc reads in bindings/, the front page is the README; the playground and the experiment of
 // docs/recurrent-networks.md are built into it. A warning is an error.
 import { cpSync, rmSync } from "node:fs";
