@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Network } from "unrolled";
-import { accessibilityFaults } from "../browser/accessibility.js";
+import { accessibilityFaults, excessWidth } from "../browser/checks.js";
 import { browsers } from "../runtimes/browsers.js";
 
 /** @import { Browser, Page } from "playwright-core" */
@@ -353,7 +353,7 @@ const checks = {
         if (!(await details.evaluate((one) => /** @type {HTMLDetailsElement} */ (one).open))) {
           await details.locator("summary").press("Enter");
         }
-        const wide = await visit.tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const wide = await excessWidth(visit.tab);
         assert.ok(wide <= 0, `${wide} pixels wider than ${width}`);
         for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
           await visit.tab.emulateMedia({ colorScheme });

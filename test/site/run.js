@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { preview } from "vite";
-import { accessibilityFaults } from "../browser/accessibility.js";
+import { accessibilityFaults, excessWidth } from "../browser/checks.js";
 import { browsers } from "../runtimes/browsers.js";
 
 /** @import { Browser, Page } from "playwright-core" */
@@ -126,7 +126,7 @@ const checks = {
         if (path === GUIDE) await tab.getByRole("status").filter({ hasText: "Elman" }).waitFor();
         for (const width of widths) {
           await tab.setViewportSize({ width, height: 800 });
-          const wide = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          const wide = await excessWidth(tab);
           assert.ok(wide <= 0, `${path} is ${wide} pixels wider than ${width}`);
         }
         for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
