@@ -8,9 +8,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { heading, table } from "./shared.js";
+import { heading, table } from "./common.js";
 
-/** @import { Result } from "./shared.js" */
+/** @import { Result } from "./common.js" */
 /** What an example has reached. @typedef {{ data: string, seconds: number, results: Result[] }} Outcome */
 
 const folder = import.meta.dirname;

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { report } from "../examples/shared.js";
+import { report } from "../examples/common.js";
 import manifest from "../examples/package.json" with { type: "json" };
 
 const folder = join(import.meta.dirname, "../examples");

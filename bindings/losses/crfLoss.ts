@@ -70,7 +70,7 @@ class CrfLoss extends Loss {
 
 /** The weight of each sequence, in the order of the layers. */
 function enterWeights(engine: Engine, { weights }: Goal, selection?: Selection): void {
-  engine.room(0);
+  engine.room(0); // the place of the weights may be beyond the end of the memory as yet
   const at = engine.weights >>> 2;
   engine.order.forEach((place, b) => {
     if (weights) engine.core.i32[at + b] = weights.data[selection?.examples[place] ?? place]!;

@@ -11,7 +11,7 @@ import {
   standardScaler,
   tensor,
 } from "unrolled";
-import { heading, progress, quick, readData, report, table } from "../shared.js";
+import { heading, progress, quick, readData, report, table } from "../common.js";
 
 // ---- data: four sensors, a reading each 5 seconds for six hours; in two of them water was boiled nearby for some minutes
 

@@ -16,7 +16,7 @@ import {
   splitSequence,
 } from "unrolled";
 import { compareSpeed } from "../../bench/plain/compare.js";
-import { quick, report } from "../shared.js";
+import { quick, report } from "../common.js";
 
 const epochs = quick ? 2 : 26;
 const samplesAfter = quick ? [2] : [1, 3, 8, 16];

@@ -13,7 +13,7 @@ import {
   standardScaler,
   tensor,
 } from "unrolled";
-import { heading, progress, quick, readData, report, table } from "../shared.js";
+import { heading, progress, quick, readData, report, table } from "../common.js";
 
 const [history, horizon] = [quick ? 28 : 42, 14];
 const length = history + horizon;

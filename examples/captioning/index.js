@@ -11,7 +11,7 @@ import {
   splitData,
   tensor,
 } from "unrolled";
-import { heading, progress, quick, report, table } from "../shared.js";
+import { heading, progress, quick, report, table } from "../common.js";
 
 const names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 

@@ -1,6 +1,6 @@
 // Control: an Elman network balances a pole on a cart without seeing how fast they move, learnt backwards through the physics.
 import { adam, dense, elman, Network, Random, tensor } from "unrolled";
-import { heading, quick, report, table } from "../shared.js";
+import { heading, quick, report, table } from "../common.js";
 
 /** @import { LayerDescription, Tensor } from "unrolled" */
 

@@ -1,7 +1,7 @@
 // Digits: a GRU reads handwritten digits row by row, 28 steps of 28 pixels, beside a feed-forward network on all pixels at once.
 import { createRequire } from "node:module";
 import { adam, crossEntropy, dense, gru, last, Network, splitData, tensor } from "unrolled";
-import { heading, progress, quick, report } from "../shared.js";
+import { heading, progress, quick, report } from "../common.js";
 
 // ---- data: 10,000 images of 28 × 28 pixels from 0 to 1, in one long list for each digit
 

@@ -12,7 +12,7 @@ import {
   Network,
   splitData,
 } from "unrolled";
-import { heading, progress, quick, report, table } from "../shared.js";
+import { heading, progress, quick, report, table } from "../common.js";
 import { characters, drawingOf, pen, read } from "../strokes.js";
 
 // ---- data: Unicode lists characters by their radical, so each radical is a range; package "hanzi-writer-data"

@@ -16,7 +16,7 @@ import {
   last,
   Network,
 } from "unrolled";
-import { heading, progress, quick, report, table } from "../shared.js";
+import { heading, progress, quick, report, table } from "../common.js";
 
 // ---- data: the Universal Declaration of Human Rights. The last six articles of 30 are held out
 

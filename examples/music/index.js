@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import tonejs from "@tonejs/midi";
 import { adam, crossEntropy, dense, dropout, embedding, generate, languageModelData, lstm, Network } from "unrolled";
-import { heading, progress, quick, report } from "../shared.js";
+import { heading, progress, quick, report } from "../common.js";
 
 const { Midi } = tonejs;
 

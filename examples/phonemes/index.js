@@ -13,7 +13,7 @@ import {
   gru,
   Random,
 } from "unrolled";
-import { heading, progress, quick, report, table } from "../shared.js";
+import { heading, progress, quick, report, table } from "../common.js";
 
 // ---- data: 135,155 words such as "attention": "AH0 T EH1 N SH AH0 N"; the digits, which mark stress, are cut off
 

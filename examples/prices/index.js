@@ -13,7 +13,7 @@ import {
   tensor,
   windows,
 } from "unrolled";
-import { heading, progress, quick, readData, report, table } from "../shared.js";
+import { heading, progress, quick, readData, report, table } from "../common.js";
 
 // ---- data: twenty years; the last five are held out
 

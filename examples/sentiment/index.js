@@ -1,7 +1,7 @@
 // Sentiment: a bidirectional GRU reads reviews of films, goods and restaurants and tells whether they praise or complain.
 import { createRequire } from "node:module";
 import { adam, binaryCrossEntropy, dense, dropout, embedding, gru, last, Network, wordTokenizer } from "unrolled";
-import { heading, progress, quick, report } from "../shared.js";
+import { heading, progress, quick, report } from "../common.js";
 
 // ---- data: 3 × 1,000 sentences; class 1 praises, 0 complains, and the last row of each file has none
 

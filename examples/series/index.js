@@ -15,7 +15,7 @@ import {
   standardScaler,
   windows,
 } from "unrolled";
-import { heading, progress, quick, report, table } from "../shared.js";
+import { heading, progress, quick, report, table } from "../common.js";
 
 /** @import { EpochReport } from "unrolled" */
 

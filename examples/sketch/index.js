@@ -1,7 +1,7 @@
 // Sketch: an LSTM learns to move a pen, by a mixture of Gaussians, and draws Chinese characters of its own into sketch.svg.
 import { writeFileSync } from "node:fs";
 import { adam, dense, gaussianMixture, lstm, MixtureSampler, Network, splitData } from "unrolled";
-import { heading, progress, quick, report } from "../shared.js";
+import { heading, progress, quick, report } from "../common.js";
 import { characters, drawingOf, pen, read } from "../strokes.js";
 
 /** @import { Drawing } from "../strokes.js" */

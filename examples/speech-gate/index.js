@@ -1,7 +1,7 @@
 // Speech or music: the gate inside the Opus codec, a GRU with 5,058 weights, streamed frame by frame, gives the outputs it should.
 import { readFileSync } from "node:fs";
 import { dense, gru, Network, Random } from "unrolled";
-import { heading, quick, report, table } from "../shared.js";
+import { heading, quick, report, table } from "../common.js";
 
 const file = (/** @type {string} */ name) => readFileSync(new URL(`../data/${name}`, import.meta.url));
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { adam, argmax, crossEntropy, dense, dropout, embedding, lstm, Network } from "unrolled";
-import { heading, progress, quick, report, table } from "../shared.js";
+import { heading, progress, quick, report, table } from "../common.js";
 
 // ---- data: 500 texts, a sentence a line, words as "jury/nn"; what marks titles and headlines (nn-tl) is cut off
 

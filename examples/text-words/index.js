@@ -14,7 +14,7 @@ import {
   perplexity,
   wordTokenizer,
 } from "unrolled";
-import { heading, progress, quick, report } from "../shared.js";
+import { heading, progress, quick, report } from "../common.js";
 
 // ---- data: words, punctuation marks and line breaks. Spaces are left out: where they stand says nothing new
 

@@ -13,7 +13,7 @@ import {
   perplexity,
   wordTokenizer,
 } from "unrolled";
-import { heading, progress, quick, report } from "../shared.js";
+import { heading, progress, quick, report } from "../common.js";
 
 // ---- data: verses of the New Testament, English and Spanish. A fifth of those of at most 12 words is held out; in quick mode,
 // where there is no time to learn a language, 40 verses are learnt by heart

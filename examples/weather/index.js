@@ -16,7 +16,7 @@ import {
   tensor,
   windows,
 } from "unrolled";
-import { heading, progress, quick, readData, report, table } from "../shared.js";
+import { heading, progress, quick, readData, report, table } from "../common.js";
 
 const [history, horizon] = [quick ? 14 : 28, 7];
 const quantiles = [0.1, 0.5, 0.9];
