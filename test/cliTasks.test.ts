@@ -389,6 +389,16 @@ describe("pictures", () => {
     expect(svg).not.toContain("NaN");
     rmSync(inFolder("plot.svg"));
   });
+
+  test("of a forecast: the times are those of the rows, and of a long window there is no more than leaves room", async () => {
+    await succeed(...trainSeries("long.safetensors", "--window", "100", "--validation", "0", "--plot", "x.svg"));
+    await succeed("forecast", "long.safetensors", "air.csv", "--plot", "next.svg");
+    const svg = read("next.svg").toString();
+    const rows = series.AirPassengers.length;
+    expect(svg).toContain(`history: ${series.AirPassengers[rows - 12 * 6]!} at first`); // 12 horizons, and not 100 rows
+    const named = [...svg.matchAll(/>(19\d\d-\d\d)</g)].map(([, name]) => name);
+    expect(named).toEqual([80, 100, 120, 140].map((row) => month(row - 1)));
+  });
 });
 
 describe("what is wrong", () => {
